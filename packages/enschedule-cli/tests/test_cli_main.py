@@ -1,0 +1,81 @@
+"""The command line: commands that installed distributions bring along, loaded only when named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from enschedule_cli import main as module
+from enschedule_cli.main import cli
+
+
+def entry(name: str, value: str) -> EntryPoint:
+    return EntryPoint(name, value, module.GROUP)
+
+
+def test_the_commands_of_all_distributions_are_there() -> None:
+    context = click.Context(cli)
+    assert {"up", "worker", "migrate", "dashboard", "version"} <= set(cli.list_commands(context))
+    for name in ("up", "worker", "migrate", "dashboard", "version"):
+        assert isinstance(cli.get_command(context, name), click.Command)
+
+
+def test_help_lists_them_with_one_line_each() -> None:
+    done = CliRunner().invoke(cli, ["--help"])
+    assert done.exit_code == 0
+    for name in ("up", "worker", "migrate", "dashboard", "version"):
+        line = next(line for line in done.output.splitlines() if line.split()[:1] == [name])
+        assert len(line.split()) > 2
+    assert CliRunner().invoke(cli, ["-h"]).output == done.output
+
+
+def test_a_command_that_does_not_exist() -> None:
+    done = CliRunner().invoke(cli, ["fly"])
+    assert done.exit_code == 2
+    assert "fly" in done.output
+
+
+def test_a_distribution_that_is_broken_does_not_take_the_others_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = entry("broken", "nonsense_that_is_not_there:command")
+    found = module._found()
+    monkeypatch.setattr(module, "_found", lambda: {**found, "broken": broken})
+    done = CliRunner().invoke(cli, ["broken"])
+    assert done.exit_code == 1
+    assert "broken cannot be loaded: ModuleNotFoundError" in done.output
+    assert "Traceback" not in done.output
+    assert CliRunner().invoke(cli, ["version"]).exit_code == 0
+    listed = CliRunner().invoke(cli, ["--help"])
+    assert listed.exit_code == 0
+    assert "(cannot be loaded)" in listed.output
+    assert CliRunner().invoke(cli, ["broken", "--any", "thing"]).exit_code == 1
+
+
+def test_a_command_of_our_own_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_found", lambda: {"version": entry("version", "os:getcwd")})
+    done = CliRunner().invoke(cli, ["version"])
+    assert done.exit_code == 0
+    assert done.output[0].isdigit()
+
+
+def test_it_starts_without_importing_a_server_or_a_database() -> None:
+    program = """
+import sys, enschedule_cli.main
+print([name for name in ("flask", "sqlalchemy", "httpx", "gunicorn") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_migrate_command_makes_the_tables(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner(env={"SQLITE": "made.db"}).invoke(cli, ["migrate"])
+    assert done.exit_code == 0, done.output
+    assert "at revision" in done.output
+    assert (tmp_path / "made.db").exists()
+    refused = CliRunner(env={"SQLITE": "nowhere/made.db"}).invoke(cli, ["migrate"])
+    assert refused.exit_code == 2

@@ -1,0 +1,93 @@
+"""The routes of runs and their output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict, Unpack, cast
+
+from enschedule_client.call import Call, Repeat, segment
+from enschedule_client.resources import Resource
+from enschedule_client.stream import follow
+from enschedule_core.wire.types import OutputChunk, OutputPage, Page, Run, RunDetail, Stream
+
+
+class RunFilters(TypedDict, total=False):
+    """What narrows a list of runs; what is ``None`` is left out.
+
+    ``limit`` is 1 to 200 (default 50). ``status`` may be several. ``from_`` and ``to`` bound
+    ``queued_at``. Newest first, always.
+    """
+
+    limit: int | None
+    cursor: str | None
+    status: str | Sequence[str] | None
+    schedule: str | None
+    handler: str | None
+    worker: str | None
+    from_: datetime | str | None
+    to: datetime | str | None
+    q: str | None
+
+
+class Runs(Resource):
+    """``/runs``. Every method raises :class:`~enschedule_core.errors.NotFound` for an id that does not exist."""
+
+    def list(self, **filters: Unpack[RunFilters]) -> Page[Run]:
+        """Return one page of runs, newest first, without their data, result and traceback."""
+        return cast("Page[Run]", self._get("runs", filters))
+
+    def each(self, **filters: Unpack[RunFilters]) -> Iterator[Run]:
+        """Yield every run that matches, fetching pages (of ``limit``) as they are needed."""
+        return self._each("runs", filters)
+
+    def get(self, id: int) -> RunDetail:
+        """Return one run in full, with the chain of attempts it belongs to."""
+        return cast("RunDetail", self._get(_path(id)))
+
+    def create(self, handler: str, data: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Run:
+        """Run a handler (``"fetch"``, or ``"fetch@2"`` for that version) once, without a schedule."""
+        body = {"handler": handler, "data": data or {}}
+        return cast("Run", self._post("runs", body, idempotency_key=idempotency_key))
+
+    def cancel(self, id: int) -> Run:
+        """Cancel: a queued run ends at once, a running one when its worker has stopped it.
+
+        Raises :class:`~enschedule_core.errors.Conflict` for a run that has ended.
+        """
+        return cast("Run", self._post(_path(id, "cancel")))
+
+    def retry(self, id: int, *, idempotency_key: str | None = None) -> Run:
+        """Run again, as a new run with ``retry_of``; :class:`~enschedule_core.errors.Conflict` while it is open."""
+        return cast("Run", self._post(_path(id, "retry"), idempotency_key=idempotency_key))
+
+    def delete(self, id: int) -> None:
+        """Delete a run and its output; :class:`~enschedule_core.errors.Conflict` while it is open."""
+        self._delete(_path(id))
+
+    def output(self, id: int, after: int = 0, wait_seconds: float = 0, stream: Stream | None = None) -> OutputPage:
+        """Return what was printed after the cursor ``after``.
+
+        If nothing is there yet, the worker holds its answer for up to ``wait_seconds`` (at most 20).
+        """
+        query = {"after": after, "wait": f"{wait_seconds:g}", "stream": stream}
+        call = Call("GET", _path(id, "output"), query=query, repeat=Repeat.ALWAYS, extra_wait_seconds=wait_seconds)
+        return cast("OutputPage", self._caller.json(call))
+
+    def follow(
+        self, id: int, *, after: int = 0, stream: Stream | None = None, give_up_after_seconds: float = 60.0
+    ) -> Iterator[OutputChunk]:
+        """Yield what the run prints, as it prints it, until it ends; see :func:`enschedule_client.stream.follow`."""
+
+        def ask(cursor: int, wait_seconds: float) -> OutputPage:
+            return self.output(id, cursor, wait_seconds, stream)
+
+        return follow(ask, after=after, give_up_after_seconds=give_up_after_seconds, sleep=self._caller.sleep)
+
+    def text(self, id: int) -> str:
+        """Return everything the run has printed so far, both streams in order, as one text."""
+        return self._caller.text(Call("GET", _path(id, "output"), repeat=Repeat.ALWAYS))
+
+
+def _path(id: int, tail: str | None = None) -> str:
+    return f"runs/{segment(id)}" + (f"/{tail}" if tail else "")

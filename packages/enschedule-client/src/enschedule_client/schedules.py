@@ -1,0 +1,142 @@
+"""The routes of schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal, TypedDict, Unpack, cast
+
+from enschedule_client.call import Call, Repeat, instant, segment
+from enschedule_client.resources import Resource
+from enschedule_core.wire.types import (
+    ChangedSchedule,
+    Diagnosis,
+    HistoryEntry,
+    NextSlots,
+    Page,
+    Run,
+    Schedule,
+    ScheduleCounts,
+    Skip,
+)
+
+
+class ScheduleFilters(TypedDict, total=False):
+    """What narrows and orders a list of schedules; what is ``None`` is left out.
+
+    ``limit`` is 1 to 200 (default 50). ``q`` searches id, title and handler id. ``sort`` is ``id``,
+    ``title``, ``due_at`` or ``last_run``, descending with ``-`` in front. ``failing`` goes by
+    ``failing_since``, whatever the status is right now.
+    """
+
+    limit: int | None
+    cursor: str | None
+    q: str | None
+    status: str | None
+    handler: str | None
+    tag: str | None
+    paused: bool | None
+    failing: bool | None
+    sort: str | None
+
+
+class Schedules(Resource):
+    """``/schedules``.
+
+    Every method raises :class:`~enschedule_core.errors.NotFound` for an id that does not exist, and
+    :class:`~enschedule_core.errors.InvalidInput`, with one entry in ``errors`` a field, for what the
+    worker refuses.
+    """
+
+    def list(self, **filters: Unpack[ScheduleFilters]) -> Page[Schedule]:
+        """Return one page of schedules."""
+        return cast("Page[Schedule]", self._get("schedules", filters))
+
+    def each(self, **filters: Unpack[ScheduleFilters]) -> Iterator[Schedule]:
+        """Yield every schedule that matches, fetching pages (of ``limit``) as they are needed."""
+        return self._each("schedules", filters)
+
+    def get(self, id: str) -> Schedule:
+        """Return one schedule. Its ``revision`` is what ``if_match`` takes."""
+        return cast("Schedule", self._get(_path(id)))
+
+    def create(self, body: Mapping[str, Any]) -> ChangedSchedule:
+        """Create a schedule; :class:`~enschedule_core.errors.Conflict` if its id is taken.
+
+        ``body`` takes the short forms too: ``{"title": "Ping", "handler": "fetch", "data": {"url": "…"},
+        "schedule": "every day at 2 am"}``.
+        """
+        return cast("ChangedSchedule", self._post("schedules", body))
+
+    def put(self, id: str, body: Mapping[str, Any], if_match: int | str | None = None) -> ChangedSchedule:
+        """Create or replace; ``change`` says which, or that nothing was different.
+
+        ``if_match`` is the revision the edit is based on: if somebody changed the schedule since,
+        :class:`~enschedule_core.errors.StaleRevision` carries it in ``extra["current"]``.
+        """
+        repeat = Repeat.ALWAYS if if_match is None else Repeat.NOT_ARRIVED
+        call = Call("PUT", _path(id), body=body, headers=_if_match(if_match), repeat=repeat)
+        return cast("ChangedSchedule", self._caller.json(call))
+
+    def patch(self, id: str, body: Mapping[str, Any], if_match: int | str | None = None) -> ChangedSchedule:
+        """Replace each named top-level field as a whole; ``if_match`` as for :meth:`put`."""
+        call = Call("PATCH", _path(id), body=body, headers=_if_match(if_match))
+        return cast("ChangedSchedule", self._caller.json(call))
+
+    def delete(self, id: str) -> None:
+        """Delete: queued runs are cancelled, running ones end; :meth:`restore` undoes it for 7 days."""
+        self._delete(_path(id))
+
+    def restore(self, id: str) -> Schedule:
+        """Bring a deleted schedule back."""
+        return cast("Schedule", self._post(_path(id, "restore")))
+
+    def run(self, id: str, data: Mapping[str, Any] | None = None, idempotency_key: str | None = None) -> Run:
+        """Run now, leaving ``due_at`` alone; ``data`` replaces the schedule's own for this run.
+
+        Calls with the same ``idempotency_key`` make one run, so such a call is repeated when the
+        connection breaks; without a key it is not.
+        """
+        body = {} if data is None else {"data": data}
+        return cast("Run", self._post(_path(id, "runs"), body, idempotency_key=idempotency_key))
+
+    def pause(self, id: str, reason: str | None = None, until: datetime | str | None = None) -> Schedule:
+        """Stop firing, until an instant or until :meth:`resume`."""
+        given = {"reason": reason, "until": instant(until, "until")}
+        body = {name: value for name, value in given.items() if value is not None}
+        return cast("Schedule", self._post(_path(id, "pause"), body))
+
+    def resume(self, id: str, missed: Literal["skip", "latest", "all"] = "skip") -> Schedule:
+        """Fire again; ``missed`` says what becomes of the slots that passed meanwhile."""
+        return cast("Schedule", self._post(_path(id, "resume"), {"missed": missed}))
+
+    def next(self, id: str, count: int = 5) -> NextSlots:
+        """Return the next ``count`` slots."""
+        return cast("NextSlots", self._get(_path(id, "next"), {"count": count}))
+
+    def diagnosis(self, id: str) -> Diagnosis:
+        """Return why the schedule is not running, as a checked list."""
+        return cast("Diagnosis", self._get(_path(id, "diagnosis")))
+
+    def skips(self, id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Skip]:
+        """Return one page of the slots that did not run, newest first."""
+        return cast("Page[Skip]", self._get(_path(id, "skips"), {"limit": limit, "cursor": cursor}))
+
+    def history(self, id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[HistoryEntry]:
+        """Return one page of who changed what, newest first."""
+        return cast("Page[HistoryEntry]", self._get(_path(id, "history"), {"limit": limit, "cursor": cursor}))
+
+    def counts(self) -> ScheduleCounts:
+        """Return how many schedules stand how, and the first that fail."""
+        return cast("ScheduleCounts", self._get("stats/schedules"))
+
+
+def _path(id: str, tail: str | None = None) -> str:
+    return f"schedules/{segment(id)}" + (f"/{tail}" if tail else "")
+
+
+def _if_match(revision: int | str | None) -> dict[str, str]:
+    if revision is None:
+        return {}
+    text = str(revision)
+    return {"If-Match": text if text == "*" or text.startswith(('"', "W/")) else f'"{text}"'}

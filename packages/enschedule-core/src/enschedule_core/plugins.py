@@ -1,0 +1,173 @@
+"""Which plugins a process loads: ``IMPORT_HANDLERS``, ``HANDLERS_DIR``, and the installed entry points."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import importlib_metadata as metadata
+
+from enschedule_core.errors import ConfigurationError
+from enschedule_core.handler import Handler
+from enschedule_core.hookspecs import PLUGIN_API
+from enschedule_core.loading import Missing, PluginError, broken, newer_api
+from enschedule_core.registrar import collecting
+from enschedule_core.registry import Registry
+from enschedule_core.source import BrokenPlugin, Source
+
+__all__ = ["ENTRY_POINTS", "PLUGIN_API", "BrokenPlugin", "Source", "collecting", "load_handlers"]
+
+ENTRY_POINTS = "enschedule.handlers"
+_API_EXTRA = re.compile(r"plugin_api_(\d+)")  # importlib.metadata splits extras at everything but word characters
+_EXAMPLE = "IMPORT_HANDLERS=enschedule-fetch-handler,my_package.handlers:ping,jobs/backup.py"
+
+
+def load_handlers(
+    *,
+    import_handlers: str | None = None,
+    handlers_dir: Path | None = None,
+    extra: Iterable[Handler] = (),
+) -> Registry:
+    """Return the registry that the settings describe.
+
+    ``import_handlers`` (IMPORT_HANDLERS): comma-separated distributions (``enschedule-fetch-handler``, or as npm
+    writes it, ``@enschedule/fetch-handler``), modules (``my_pkg.handlers``), names in modules
+    (``my_pkg.handlers:ping``), and ``.py`` files; exactly these are loaded. ``None`` or blank: every installed
+    entry point of the group ``enschedule.handlers``, by name. ``handlers_dir`` (HANDLERS_DIR) adds each ``*.py`` in
+    it, by name, those that begin with ``_`` left out. ``extra`` comes first: handlers of the program itself.
+
+    What is not there raises :class:`ConfigurationError`, which names the variable. What is there but cannot be
+    loaded is listed in ``Registry.broken`` and logged, and the rest loads.
+    """
+    registry = Registry()
+    for handler in extra:
+        registry.register(handler)
+    if import_handlers is None or not import_handlers.strip():
+        for entry_point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda one: (one.name, one.value)):
+            _load_entry_point(registry, entry_point)
+    else:
+        for item in filter(None, (part.strip() for part in import_handlers.split(","))):
+            _load_item(registry, item)
+    if handlers_dir is not None:
+        for path in _files(handlers_dir):
+            _load_file(registry, path)
+    return registry
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        kind = "is not a folder" if folder.exists() else "does not exist"
+        raise ConfigurationError(
+            f"HANDLERS_DIR: {folder} {kind}.", hint="Name a folder of .py files, for example HANDLERS_DIR=./jobs."
+        )
+    try:
+        return sorted(path for path in folder.glob("*.py") if path.is_file() and not path.name.startswith("_"))
+    except OSError as error:
+        raise ConfigurationError(f"HANDLERS_DIR: {folder} cannot be read: {error.strerror}.") from None
+
+
+def _load_file(registry: Registry, path: Path) -> None:
+    absolute = path.absolute()
+    registry.load_source(Source("file", absolute.stem, path=str(absolute)), name=path.name)
+
+
+def _load_entry_point(registry: Registry, entry_point: metadata.EntryPoint) -> None:
+    distribution = entry_point.dist
+    source = Source(
+        "distribution",
+        entry_point.module,
+        entry_point.attr or None,
+        distribution=distribution.name if distribution else entry_point.name,
+        version=distribution.version if distribution else None,
+    )
+    wanted = _API_EXTRA.search("_".join(entry_point.extras))
+    if wanted and int(wanted[1]) > PLUGIN_API:  # said outside the module, because a newer one may not even import
+        error = PluginError(newer_api(int(wanted[1])))
+        registry.add_broken(broken(source.distribution or source.name, source, error))
+    else:
+        registry.load_source(source, name=source.distribution)
+
+
+def _load_item(registry: Registry, item: str) -> None:
+    """Load one item of IMPORT_HANDLERS."""
+    if item.endswith(".py"):
+        path = Path(item).expanduser()
+        if not path.is_file():
+            raise ConfigurationError(f"IMPORT_HANDLERS: there is no file {path.absolute()}.", hint=_hint(item))
+        _load_file(registry, path)
+        return
+    name = _without_scope(item)
+    entry_points = _entry_points_of(name)
+    if entry_points:
+        for entry_point in entry_points:
+            _load_entry_point(registry, entry_point)
+        return
+    module, _, attribute = name.partition(":")
+    if not _is_importable(module):
+        raise ConfigurationError(f"IMPORT_HANDLERS: {item} is not installed.", hint=_hint(name))
+    try:
+        registry.load_source(Source("module", module, attribute or None), name=item, must_exist=True)
+    except Missing as missing:
+        near = difflib.get_close_matches(attribute or module, missing.known, n=1)
+        hint = f"Did you mean {module}:{near[0]}?" if near else _hint(name)
+        raise ConfigurationError(f"IMPORT_HANDLERS: {item}: {missing}.", hint=hint) from None
+
+
+def _without_scope(item: str) -> str:
+    """Return ``enschedule-x`` for ``@enschedule/x``, the name that its npm ancestor had."""
+    if not item.startswith("@"):
+        return item
+    scope, _, name = item[1:].partition("/")
+    if scope != "enschedule" or not name:
+        raise ConfigurationError(
+            f"IMPORT_HANDLERS: {item} is the name of an npm package.",
+            hint=f"Name a Python distribution, a module or a .py file, for example {_EXAMPLE}.",
+        )
+    return f"enschedule-{name}"
+
+
+def _entry_points_of(distribution: str) -> list[metadata.EntryPoint]:
+    wanted = _normal(distribution)
+    found = metadata.entry_points(group=ENTRY_POINTS)
+    return sorted(
+        (one for one in found if one.dist is not None and _normal(one.dist.name) == wanted), key=lambda one: one.name
+    )
+
+
+def _normal(name: str) -> str:
+    """Return the name of a distribution in the normal form of PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _is_importable(module: str) -> bool:
+    """Return whether the top package of ``module`` exists; the working directory counts, after everything else."""
+    parts = module.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return False
+    if parts[0] in sys.modules:
+        return True
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    importlib.invalidate_caches()
+    return importlib.util.find_spec(parts[0]) is not None
+
+
+def _hint(item: str) -> str:
+    """Return what could be meant by ``item``, what is installed, and a valid value."""
+    installed = sorted(set(_installed()))
+    wanted = item.lower()
+    near = difflib.get_close_matches(wanted, installed, n=1) or [one for one in installed if wanted in one][:1]
+    meant = f"Did you mean {near[0]}? " if near else ""
+    listed = ", ".join(installed) or "no distribution with handlers"
+    return f"{meant}Installed: {listed}. A valid value: {_EXAMPLE}"
+
+
+def _installed() -> Iterator[str]:
+    for entry_point in metadata.entry_points(group=ENTRY_POINTS):
+        if entry_point.dist is not None:
+            yield entry_point.dist.name

@@ -1,0 +1,1 @@
+"""The shapes of what travels between worker, client and dashboard."""

@@ -1,0 +1,179 @@
+"""What the API says about runs and what they printed."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from enschedule_core.wire._shared_types import HandlerRef, Instant, JsonObject, Pause, Ref, Stream
+
+
+class Outcome(TypedDict):
+    """Why a run ended; ``traceback`` only comes with the full run."""
+
+    kind: str
+    message: str | None
+    exit_code: int | None
+    traceback: NotRequired[str | None]
+
+
+class Origin(TypedDict):
+    """What made the run exist (``slot manual chain retry api cli``), and who."""
+
+    kind: str
+    actor: str | None
+
+
+class WorkerRef(TypedDict):
+    """The worker that took a run, and which start of it."""
+
+    id: str
+    instance_id: str
+
+
+class Progress(TypedDict):
+    """What the handler says about itself; ``fraction`` is 0 to 1."""
+
+    fraction: float | None
+    text: str | None
+
+
+class OutputSize(TypedDict):
+    """How much a run has printed."""
+
+    bytes: int
+    lines: int
+    truncated: bool
+
+
+class Run(TypedDict):
+    """One attempt, as lists show it."""
+
+    id: int
+    schedule: Ref | None
+    handler: HandlerRef
+    status: str
+    outcome: Outcome | None
+    attempt: int
+    max_attempts: int
+    retry_of: int | None
+    origin: Origin
+    slot_at: Instant | None
+    queued_at: Instant
+    not_before: Instant | None
+    started_at: Instant | None
+    finished_at: Instant | None
+    worker: WorkerRef | None
+    progress: Progress | None
+    cancel_requested: bool
+    output: OutputSize
+    revision: int | None
+    duration_seconds: float | None
+    delay_seconds: float | None
+
+
+class Attempt(TypedDict):
+    """One link of a chain of attempts."""
+
+    id: int
+    status: str
+    attempt: int
+    queued_at: Instant
+    not_before: Instant | None
+    started_at: Instant | None
+    finished_at: Instant | None
+
+
+class RunDetail(Run):
+    """One attempt in full; ``attempts`` is the chain it belongs to, oldest first."""
+
+    data: JsonObject
+    result: Any
+    attempts: list[Attempt]
+    retry_at: Instant | None
+    note: str | None
+
+
+class OutputChunk(TypedDict):
+    """A piece of what a run printed; ``seq`` orders the pieces of both streams."""
+
+    seq: int
+    at: Instant
+    stream: Stream
+    text: str
+
+
+class OutputPage(TypedDict):
+    """The chunks after a cursor.
+
+    Ask again with ``after=next_after``. ``complete`` means that the run has ended and nothing follows.
+    ``fence`` is the run's current one: where it changes, the cursor starts again at 0.
+    """
+
+    items: list[OutputChunk]
+    next_after: int
+    complete: bool
+    fence: int
+    status: str
+    truncated: bool
+
+
+class RunBucket(TypedDict):
+    """The runs of one stretch of time, by status."""
+
+    at: Instant
+    counts: dict[str, int]
+    duration_seconds_mean: float | None
+    delay_seconds_mean: float | None
+
+
+class RunStats(TypedDict):
+    """Runs over time; ``totals`` by status over the whole range."""
+
+    bucket_seconds: int
+    items: list[RunBucket]
+    totals: dict[str, int]
+    skipped: int
+    start_delay_seconds_p50: float | None
+
+
+class QueueStats(TypedDict):
+    """What waits and what runs; ``pause`` is that of everything, ``now`` the database's time.
+
+    ``database_bytes`` is its size, at most a minute old.
+    """
+
+    queued: int
+    running: int
+    oldest_queued_at: Instant | None
+    start_delay_seconds: float | None
+    places: int
+    used: int
+    pause: Pause | None
+    now: Instant
+    database_bytes: int
+
+
+class RetentionPolicy(TypedDict):
+    """How long runs are kept: in days, 0 for ever; the newest ``runs`` of a schedule whatever their age."""
+
+    days: int
+    runs: int
+    failures_days: int
+
+
+class RetentionCount(TypedDict):
+    """How many runs of one schedule; of ``None``, runs without one."""
+
+    schedule: Ref | None
+    runs: int
+
+
+class RetentionPreview(TypedDict):
+    """What would be removed now under ``policy``; ``at_least`` where not all runs were looked at."""
+
+    policy: RetentionPolicy
+    runs: int
+    at_least: bool
+    output_bytes: int
+    oldest_at: Instant | None
+    schedules: list[RetentionCount]

@@ -1,0 +1,143 @@
+"""What the API says about handlers, plugins, workers, and who is asking."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from enschedule_core.wire._shared_types import HandlerRef, Instant, JsonObject, Ref
+
+
+class Source(TypedDict):
+    """Where a handler or plugin comes from, as :class:`enschedule_core.source.Source` says it."""
+
+    kind: str
+    name: str
+    attribute: str | None
+    path: str | None
+    distribution: str | None
+    version: str | None
+
+
+class HandlerWorker(TypedDict):
+    """A worker that offers a handler."""
+
+    id: str
+    instance_id: str
+    status: str
+
+
+class Handler(TypedDict):
+    """A handler version, its data schema as JSON Schema, and who offers it."""
+
+    id: str
+    version: int
+    versions: list[int]
+    title: str
+    description: str
+    schema: JsonObject | None
+    example: JsonObject | None
+    idempotent: bool
+    max_running: int | None
+    source: Source
+    workers: list[HandlerWorker]
+    registered_at: Instant
+
+
+class PluginWorker(TypedDict):
+    """The worker on which a plugin was loaded."""
+
+    id: str
+
+
+class Plugin(TypedDict):
+    """A plugin on one worker, also one that broke (then with ``error`` and ``traceback``)."""
+
+    source: Source
+    worker: PluginWorker
+    status: Literal["loaded", "broken"]
+    error: str | None
+    traceback: str | None
+    handlers: list[str]
+
+
+class RunningRun(TypedDict):
+    """What a worker is busy with."""
+
+    id: int
+    schedule: Ref | None
+    handler: HandlerRef
+    started_at: Instant
+
+
+class Worker(TypedDict):
+    """A worker process: how it is, what it runs, what it can run (``handlers``: ``fetch@1``)."""
+
+    id: str
+    instance_id: str
+    title: str
+    status: Literal["up", "late", "down", "stopped"]
+    host: str
+    pid: int
+    version: str
+    executor: str
+    places: int
+    used: int
+    stuck: int
+    tags: list[str]
+    started_at: Instant
+    heartbeat_at: Instant
+    running: list[RunningRun]
+    handlers: list[str]
+
+
+class AuthInfo(TypedDict):
+    """Whether this address asks for a key."""
+
+    required: bool
+
+
+class ActorInfo(TypedDict):
+    """Who the worker takes the caller for."""
+
+    kind: str
+    name: str
+    permissions: list[str]
+
+
+class Me(TypedDict):
+    """Who is asking, and the server's own facts."""
+
+    actor: ActorInfo
+    version: str
+    server_time: Instant
+    default_timezone: str
+    auth: AuthInfo
+
+
+class NewSession(TypedDict):
+    """The token of a session, shown once."""
+
+    token: str
+    expires_at: Instant
+
+
+class Health(TypedDict):
+    """The process is there."""
+
+    status: str
+    version: str
+
+
+class ReadyCheck(TypedDict):
+    """One part that has to work."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Readiness(TypedDict):
+    """Whether the worker can do its work, and what is in the way."""
+
+    status: Literal["ready", "not_ready"]
+    checks: list[ReadyCheck]

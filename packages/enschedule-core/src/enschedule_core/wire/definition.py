@@ -1,0 +1,208 @@
+"""The definition of a schedule: what somebody wrote, read and checked; what a revision keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from marshmallow import ValidationError
+
+from enschedule_core.errors import FieldError, InvalidInput, InvalidTrigger
+from enschedule_core.schedule import Policies
+from enschedule_core.schema import check_data
+from enschedule_core.triggers import Manual, Trigger, from_wire
+from enschedule_core.wire.common import Findings, check_id, invalid, load
+from enschedule_core.wire.schedules import ScheduleInput
+
+TRIGGER_MAX: Final = 2000
+_SCHEMA = ScheduleInput()
+_PARTIAL = ScheduleInput(partial=True)
+_SHORT_FORMS: Final = {"name": ("title",), "schedule": ("trigger",), "trigger": ("schedule",), "title": ("name",)}
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTrigger:
+    """A trigger as it was sent, so that a refusal at creation names the field that somebody wrote."""
+
+    value: Any
+    field: str
+    default_timezone: str
+    beside: str | None = None
+
+    def read(self, now: datetime | None = None) -> Trigger:
+        """Return the trigger; with ``now``, what would never fire after it is refused.
+
+        Raises :class:`InvalidTrigger`.
+        """
+        zone = self.beside if self.beside is not None else self.default_timezone
+        return from_wire(self.value, default_timezone=zone, field=self.field, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What to run, with which data, when, under which policies.
+
+    ``id`` is ``None`` where one is still to be made; ``handler_version`` is ``None`` where the newest is
+    meant; ``paused`` is ``None`` where nothing was said about it.
+    """
+
+    id: str | None
+    title: str
+    description: str
+    handler_id: str
+    handler_version: int | None
+    data: dict[str, Any]
+    trigger: Trigger
+    policies: Policies = field(default_factory=Policies)
+    tags: tuple[str, ...] = ()
+    managed_by: str | None = None
+    paused: bool | None = None
+    given: GivenTrigger | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def from_wire(cls, raw: Any, *, id: str | None = None, default_timezone: str = "UTC") -> Definition:
+        """Read a schedule as it is sent, short forms included; ``id`` is the one in the address, if there is one.
+
+        Raises :class:`InvalidInput` (:class:`InvalidTrigger`, :class:`InvalidData` where that alone is wrong)
+        with every mistake that could be found. Whether the trigger ever fires is :meth:`check_fires`.
+        """
+        findings = Findings()
+        if id is not None:
+            _check_id(id, findings)
+        body = _fields(raw, id, findings)
+        given = _given_trigger(raw, default_timezone) if isinstance(raw, Mapping) else None
+        trigger = _trigger(given, findings)
+        data = _data(raw, findings)
+        findings.raise_all()
+        handler_id, handler_version = body["handler"]
+        own_id = id or body.get("id")
+        return cls(
+            id=own_id,
+            title=body.get("title") or body.get("name") or own_id or handler_id,
+            description=body.get("description", ""),
+            handler_id=handler_id,
+            handler_version=handler_version,
+            data=data,
+            trigger=trigger,
+            policies=Policies.from_wire(body),
+            tags=tuple(dict.fromkeys(body.get("tags", ()))),
+            managed_by=body.get("managed_by") or None,
+            paused=body.get("paused"),
+            given=given,
+        )
+
+    def check_fires(self, now: datetime) -> None:
+        """Raise :class:`InvalidTrigger` if this trigger, set now, would never fire (a past ``once``, 30 February)."""
+        if self.given is not None:
+            self.given.read(now)
+
+    def with_version(self, version: int) -> Definition:
+        """Return this definition with a settled version of the handler."""
+        return replace(self, handler_version=version)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the long wire form, which :meth:`from_wire` reads back to an equal definition."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "description": self.description,
+            "handler": {"id": self.handler_id, "version": self.handler_version},
+            "data": self.data,
+            "trigger": self.trigger.to_wire(),
+            **self.policies.to_wire(),
+            "tags": list(self.tags),
+            "managed_by": self.managed_by,
+        }
+
+
+def merged(current: Mapping[str, Any], patch: Any) -> dict[str, Any]:
+    """Return the wire form ``current`` with each field that ``patch`` names replaced whole.
+
+    A short form replaces the long one (``schedule`` the ``trigger``, ``name`` the ``title``). ``timezone`` alone moves
+    the present trigger to another zone, and ``schedule`` alone stays in the present one.
+
+    Raises :class:`InvalidInput` for a patch that is no object or names unknown fields.
+    """
+    if not isinstance(patch, Mapping):
+        raise invalid([FieldError("", "Must be a JSON object.")])
+    load(_PARTIAL, patch)
+    replaced = {other for name in patch for other in _SHORT_FORMS.get(name, ())}
+    whole = {name: value for name, value in current.items() if name not in replaced}
+    if "timezone" in patch and not {"schedule", "trigger"} & set(patch):
+        rest = {name: value for name, value in patch.items() if name != "timezone"}
+        return {**whole, **rest, "trigger": {**current["trigger"], "timezone": patch["timezone"]}}
+    if "schedule" in patch:
+        whole["timezone"] = current["trigger"]["timezone"]
+    return {**whole, **patch}
+
+
+def canonical(value: Any) -> str:
+    """Return JSON text that is the same for equal values only: ``true`` is not ``1``; order of keys is no matter."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _fields(raw: Any, id_in_address: str | None, findings: Findings) -> dict[str, Any]:
+    try:
+        body = load(_SCHEMA, raw)
+    except InvalidInput as problem:
+        findings.add(problem)
+        return {}
+    for one, other in (("title", "name"), ("schedule", "trigger")):
+        if one in body and other in body:
+            findings.add(invalid([FieldError(other, f"Say {one} or {other}, not both.")]))
+    if "handler" not in body:
+        findings.add(invalid([FieldError("handler", 'Is missing; name one, for example "fetch".')]))
+    if id_in_address is not None and body.get("id", id_in_address) != id_in_address:
+        findings.add(
+            invalid([FieldError("id", f"The address says {id_in_address}; leave the id out, or send the same.")])
+        )
+    return body
+
+
+def _check_id(text: str, findings: Findings) -> None:
+    try:
+        check_id(text)
+    except ValidationError as problem:
+        findings.add(invalid([FieldError("id", str(problem.messages[0]))]))
+
+
+def _given_trigger(raw: Mapping[str, Any], default_timezone: str) -> GivenTrigger | None:
+    name = "schedule" if "schedule" in raw else "trigger"
+    if name not in raw:
+        return None
+    beside = raw.get("timezone")
+    return GivenTrigger(raw[name], name, default_timezone, beside if isinstance(beside, str) else None)
+
+
+def _trigger(given: GivenTrigger | None, findings: Findings) -> Trigger:
+    """Return the trigger, or remember why there is none; nothing sent means by hand."""
+    if given is None:
+        return Manual()
+    try:
+        trigger = given.read()
+        _check_zones(given)
+        if len(canonical(trigger.to_wire()).encode("utf-16-le")) > 2 * TRIGGER_MAX:
+            raise InvalidTrigger(errors=[FieldError(given.field, f"At most {TRIGGER_MAX:,} characters as JSON.")])
+    except InvalidInput as problem:
+        findings.add(problem)
+        return Manual()
+    return trigger
+
+
+def _check_zones(given: GivenTrigger) -> None:
+    """Refuse a zone beside a trigger that has another: one of them would be without effect."""
+    own = given.value.get("timezone") if isinstance(given.value, Mapping) else None
+    if own and given.beside and own != given.beside:
+        message = f"The trigger has a time zone of its own, {own}; leave one of them out."
+        raise InvalidTrigger(f"timezone: {message}", errors=[FieldError("timezone", message)])
+
+
+def _data(raw: Any, findings: Findings) -> dict[str, Any]:
+    try:
+        return check_data(raw.get("data", {})) if isinstance(raw, Mapping) else {}
+    except InvalidInput as problem:
+        findings.add(problem)
+        return {}

@@ -1,0 +1,258 @@
+"""Requests about schedules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from enschedule_core.schedule import (
+    DESCRIPTION_MAX,
+    GROUP_PATTERN,
+    ID_PATTERN,
+    NOTIFY_MAX,
+    NOTIFY_NOBODY,
+    TAG_PATTERN,
+    TAGS_MAX,
+    TITLE_MAX,
+    WORKER_NAME_PATTERN,
+    WORKER_TAG_PATTERN,
+    WORKER_TAGS_MAX,
+    Backoff,
+    CatchUpMode,
+    OnLost,
+    Overlap,
+    ScheduleStatus,
+)
+from enschedule_core.wire.common import Instant, Strict, Text, check_id, choice, seconds, whole
+
+YEAR_SECONDS = 366 * 86_400
+VERSION_MAX = 2**31 - 1
+_HANDLER = re.compile(rf"(?P<id>{ID_PATTERN.pattern})(?:@(?P<version>[1-9][0-9]{{0,9}}))?")
+
+
+class HandlerField(fields.Field[tuple[str, int | None]]):
+    """``"fetch"``, ``"fetch@2"`` or ``{id, version}``, read into the id and the version or ``None``."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, int | None]:
+        if isinstance(value, Mapping):
+            unknown = [name for name in value if name not in {"id", "version"}]
+            if unknown:
+                raise ValidationError({unknown[0]: ["Unknown field."]})
+            name, version = value.get("id"), value.get("version")
+            if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
+                raise ValidationError({"version": ["Must be a whole number, for example 1."]})
+            value = name if version is None else f"{name}@{version}"
+        found = _HANDLER.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            raise ValidationError(
+                'Must name a handler, for example "fetch", "fetch@1" or {"id": "fetch", "version": 1}.'
+            )
+        if found["version"] and int(found["version"]) > VERSION_MAX:
+            raise ValidationError(f"A version is at most {VERSION_MAX:,}.")
+        return found["id"], int(found["version"]) if found["version"] else None
+
+
+class RetryInput(Strict):
+    """How often and how soon a failed run is tried again; ``max_attempts`` counts the first one."""
+
+    max_attempts = whole(least=1, most=1000, metadata={"default": 1})
+    delay_seconds = seconds(least=0, most=YEAR_SECONDS, metadata={"default": 60})
+    backoff = choice(Backoff, metadata={"default": "constant"})
+    max_delay_seconds = seconds(least=0, most=YEAR_SECONDS, metadata={"default": 3600})
+    jitter = seconds(
+        least=0, most=1, metadata={"default": 0, "description": "Share of the delay added at random, 0 to 1"}
+    )
+
+
+class CatchUpInput(Strict):
+    """Which missed slots run once a worker is back."""
+
+    mode = choice(CatchUpMode, metadata={"default": "latest"})
+    window_seconds = seconds(least=0, most=YEAR_SECONDS, allow_none=True)
+    max = whole(least=1, most=1000, metadata={"default": 10})
+
+
+class RetentionInput(Strict):
+    """How long runs are kept; what is left out is the worker's setting."""
+
+    days = whole(least=0, most=36_500, allow_none=True, metadata={"description": "Since a run ended; 0 keeps for ever"})
+    runs = whole(least=0, most=1_000_000, allow_none=True, metadata={"description": "The newest stay, whatever age"})
+    failures_days = whole(
+        least=0, most=36_500, allow_none=True, metadata={"description": "The same as days, of runs that failed"}
+    )
+
+
+def _check_worker_tag(tag: str) -> None:
+    if not WORKER_TAG_PATTERN.fullmatch(tag):
+        raise ValidationError("A worker's tag has 1 to 50 of letters, digits, dot, hyphen and underscore: gpu.")
+
+
+class BindingInput(Strict):
+    """Which workers may run the schedule: the one with this id, and only with all of these tags."""
+
+    id = fields.String(
+        allow_none=True,
+        validate=validate.Regexp(
+            WORKER_NAME_PATTERN.pattern + r"\Z", error="Must be the id of a worker, for example web-1."
+        ),
+    )
+    tags = fields.List(
+        fields.String(validate=_check_worker_tag),
+        validate=validate.Length(max=WORKER_TAGS_MAX, error=f"At most {WORKER_TAGS_MAX} tags."),
+    )
+
+
+def _check_notify(text: str) -> None:
+    if text == NOTIFY_NOBODY:
+        return
+    if len(text) > NOTIFY_MAX or not re.fullmatch(r"https?://[!-~]+", text):
+        raise ValidationError(
+            f"Must be an http or https URL of at most {NOTIFY_MAX} ASCII characters, "
+            f'or "{NOTIFY_NOBODY}", for example https://hooks.example.org/ops.'
+        )
+
+
+def _check_tag(tag: str) -> None:
+    if not TAG_PATTERN.fullmatch(tag):
+        raise ValidationError("A tag has 1 to 50 characters, without spaces, commas, quotes and backslashes.")
+
+
+class ScheduleInput(Strict):
+    """A schedule as it is sent; all that is left out gets its default."""
+
+    id = fields.String(validate=check_id, metadata={"pattern": ID_PATTERN.pattern})
+    title = Text(longest=TITLE_MAX, shortest=1, metadata={"description": "Defaults to the id"})
+    name = Text(longest=TITLE_MAX, shortest=1, metadata={"description": "Short for title"})
+    description = Text(longest=DESCRIPTION_MAX, lines=True)
+    handler = HandlerField(
+        metadata={
+            "oneOf": [
+                {"type": "string", "examples": ["fetch", "fetch@1"]},
+                {
+                    "type": "object",
+                    "required": ["id"],
+                    "properties": {"id": {"type": "string"}, "version": {"type": "integer"}},
+                },
+            ]
+        }
+    )
+    data = fields.Raw(metadata={"type": "object", "description": "What the handler gets"})
+    schedule = fields.Raw(
+        metadata={"type": "string", "description": "A phrase, a cron expression, an instant, or manual"}
+    )
+    trigger = fields.Raw(metadata={"type": "object", "description": "The long form of schedule"})
+    timezone = fields.String(metadata={"description": "IANA name, beside schedule", "examples": ["Europe/Stockholm"]})
+    paused = fields.Boolean(truthy={True}, falsy={False})
+    retry = fields.Nested(RetryInput)
+    timeout_seconds = seconds(least=0.001, most=YEAR_SECONDS, allow_none=True)
+    overlap = choice(Overlap)
+    catch_up = fields.Nested(CatchUpInput)
+    on_lost = choice(OnLost, allow_none=True)
+    tags = fields.List(
+        fields.String(validate=_check_tag), validate=validate.Length(max=TAGS_MAX, error=f"At most {TAGS_MAX} tags.")
+    )
+    priority = whole(least=-1000, most=1000)
+    max_running = whole(least=1, most=10_000, allow_none=True, metadata={"description": "Runs at once, at most"})
+    concurrency_group = fields.String(
+        allow_none=True,
+        validate=validate.Regexp(GROUP_PATTERN.pattern + r"\Z", error="Must be a name such as database-load."),
+        metadata={"description": "A limit shared with other schedules"},
+    )
+    worker = fields.Nested(BindingInput)
+    on_success = fields.String(
+        allow_none=True, validate=check_id, metadata={"description": "The schedule to run after a success"}
+    )
+    on_failure = fields.String(
+        allow_none=True, validate=check_id, metadata={"description": "The one to run when the attempts are used up"}
+    )
+    retention = fields.Nested(RetentionInput)
+    notify = fields.String(
+        allow_none=True,
+        validate=_check_notify,
+        metadata={"description": 'Is told when it starts failing and when it recovers; "none" for nobody'},
+    )
+    managed_by = Text(longest=500, allow_none=True, metadata={"description": "Who owns the definition, such as a file"})
+
+
+class RunNowInput(Strict):
+    """Run a schedule once, now; with ``data``, that replaces the schedule's for this run."""
+
+    data = fields.Raw(metadata={"type": "object"})
+
+
+class PauseInput(Strict):
+    """Stop a schedule for a while; without ``until``, until somebody resumes it."""
+
+    reason = Text(longest=500, allow_none=True)
+    until = Instant(allow_none=True, metadata={"type": "string", "format": "date-time"})
+
+
+class ResumeInput(Strict):
+    """Let a schedule go on; ``missed`` says what becomes of the slots since it was paused."""
+
+    missed = fields.String(
+        load_default="skip",
+        validate=validate.OneOf(["skip", "latest", "all"], error="Must be one of: skip, latest, all."),
+    )
+
+
+class FlagField(fields.Boolean):
+    """``true`` or ``false`` in a query."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(truthy={"true", "1"}, falsy={"false", "0"}, **options)
+
+
+class WordsField(fields.String):
+    """Words of one query parameter, apart by commas; which ones are allowed is ``allowed`` (empty: any)."""
+
+    def __init__(self, allowed: tuple[str, ...] = (), **options: Any) -> None:
+        examples = {"examples": [",".join(allowed[:2])]} if allowed else {}
+        super().__init__(**{**options, "metadata": {**examples, **options.get("metadata", {})}})
+        self.allowed = allowed
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        words = tuple(dict.fromkeys(word for word in str(value).split(",") if word))
+        for word in words:
+            if self.allowed and word not in self.allowed:
+                raise ValidationError(f"{word} is not one of: {', '.join(self.allowed)}.")
+        return words
+
+
+class PageQuery(Strict):
+    """Which page of a list."""
+
+    limit = fields.Integer(
+        load_default=50,
+        validate=validate.Range(1, 200, error="Must be from 1 to 200."),
+        metadata={"description": "Items"},
+    )
+    cursor = fields.String(
+        validate=validate.Length(1, 2000), metadata={"description": "next_cursor of the page before"}
+    )
+
+
+SORTS = tuple(sign + name for name in ("due_at", "id", "title", "last_run") for sign in ("", "-"))
+
+
+class ScheduleQuery(PageQuery):
+    """Which schedules, in which order."""
+
+    q = Text(longest=200, metadata={"description": "Part of the id, the title or the handler's id"})
+    status = WordsField(tuple(ScheduleStatus))
+    handler = HandlerField(metadata={"type": "string", "examples": ["fetch", "fetch@1"]})
+    tag = WordsField(metadata={"description": "All of these, apart by commas"})
+    paused = FlagField()
+    failing = FlagField()
+    sort = fields.String(
+        load_default="due_at", validate=validate.OneOf(SORTS, error=f"Must be one of: {', '.join(SORTS)}.")
+    )
+
+
+class NextQuery(Strict):
+    """How many coming slots."""
+
+    count = fields.Integer(load_default=5, validate=validate.Range(1, 100, error="Must be from 1 to 100."))

@@ -1,0 +1,232 @@
+"""``enschedule-dashboard``: the pages, with a worker in the same process or in front of one elsewhere.
+
+The only module of the dashboard that knows the worker, and only its public factory. With ``WORKER_URL`` nothing of the
+database is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from enschedule_client import Client, InlineTransport
+from enschedule_core.errors import ConfigurationError
+from enschedule_core.settings import Kind, Setting, describe, read
+from enschedule_dashboard.app import create_app
+from enschedule_dashboard.session import ClientFactory
+from enschedule_dashboard.settings import DashboardSettings
+from enschedule_worker import server
+from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.settings import WorkerSettings, read_settings
+
+if TYPE_CHECKING:
+    from enschedule_worker.build import Worker
+
+PORT = 3000
+API_PREFIX = "/api/"
+USAGE = """usage: enschedule-dashboard [--help]
+
+Serves the pages on HOST:PORT (by default http://127.0.0.1:3000). With WORKER_URL they show that worker; otherwise a
+worker runs in this process, with the database that is named, and its REST API is under /api/v1 of the same address.
+Everything is set by environment variables:
+"""
+
+SETTINGS = (
+    Setting(
+        "WORKER_URL",
+        Kind.TEXT,
+        None,
+        "The worker whose pages these are; no database of its own then.",
+        example="http://worker:8080",
+    ),
+    Setting(
+        "ENSCHEDULE_SECRET_KEY",
+        Kind.TEXT,
+        None,
+        "Signs the forms, 16 characters or more; else kept in the database.",
+        secret=True,
+        example="a-long-random-text",
+    ),
+    Setting(
+        "ENSCHEDULE_TRUSTED_PROXIES",
+        Kind.INTEGER,
+        0,
+        "How many proxies in front set X-Forwarded-For, -Proto, -Host.",
+        minimum=0,
+    ),
+)
+_HANDLER_VARIABLES = ("IMPORT_HANDLERS", "HANDLERS_DIR")
+_LEAST_SECRET = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to serve: the pages' own settings, and either the worker's or the address of one."""
+
+    worker: WorkerSettings
+    worker_url: str | None
+    secret_key: str | None
+    trusted_proxies: int
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return PORT if self.worker.port is None else self.worker.port
+
+
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Serve until a signal; return the exit code: 0 stopped, 2 a wrong setting or argument."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given in (["--help"], ["-h"]):
+        print(f"{USAGE}\n{describe((*SETTINGS, *WORKER_SETTINGS))}")
+        return 0
+    if given:
+        print(
+            f"enschedule-dashboard: {given[0]!r} is not an argument; see enschedule-dashboard --help", file=sys.stderr
+        )
+        return 2
+    try:
+        run(read_plan(os.environ if environ is None else environ))
+    except ConfigurationError as problem:
+        return server.fail(problem)
+    return 0
+
+
+def read_plan(environ: Mapping[str, str], *, other_settings: Iterable[Setting] = ()) -> Plan:
+    """Read the settings. ``other_settings`` are known to whoever starts the dashboard, and need no warning.
+
+    Raises :class:`ConfigurationError`, also for a dashboard with neither ``WORKER_URL`` nor a database.
+    """
+    own = read(SETTINGS, environ)
+    worker_url, secret_key = own.text("WORKER_URL"), own.text("ENSCHEDULE_SECRET_KEY")
+    if secret_key is not None and len(secret_key) < _LEAST_SECRET:
+        raise ConfigurationError(
+            f"ENSCHEDULE_SECRET_KEY: the value is shorter than {_LEAST_SECRET} characters.",
+            hint="For example the output of: openssl rand -hex 32",
+        )
+    ignored = _ignored(environ) if worker_url else []
+    kept = {name: value for name, value in environ.items() if name not in ignored}
+    worker = read_settings(kept, other_settings=(*SETTINGS, *other_settings))
+    if worker_url is None and worker.database is None:
+        raise ConfigurationError(
+            "A dashboard needs a worker: set WORKER_URL to one, or name a database for one in this process.",
+            hint="For example WORKER_URL=http://worker:8080, or SQLITE=enschedule.db",
+        )
+    if ignored:
+        print(f"enschedule: with WORKER_URL, the worker decides: {', '.join(ignored)} ignored", file=sys.stderr)
+    return Plan(worker, worker_url, secret_key, own.number("ENSCHEDULE_TRUSTED_PROXIES"))
+
+
+def _ignored(environ: Mapping[str, str]) -> list[str]:
+    names = (*_HANDLER_VARIABLES, "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
+    return [name for name in names if environ.get(name, "").strip()]
+
+
+def run(plan: Plan) -> None:
+    """Check everything, then serve until a signal."""
+    for warning in plan.worker.warnings:
+        print(f"enschedule: {warning}", file=sys.stderr)
+    make = _before_remote_worker(plan) if plan.worker_url is not None else _with_inline_worker(plan)
+    server.serve(make, host=plan.worker.host, port=plan.port, grace_seconds=plan.worker.grace_seconds)
+
+
+def _before_remote_worker(plan: Plan) -> Callable[[], server.Served]:
+    server.start_logging(plan.worker.log_level)
+    assert plan.worker_url is not None
+    try:
+        client = Client(plan.worker_url, api_key=plan.worker.api_key)
+    except ConfigurationError as problem:
+        raise ConfigurationError(
+            f"WORKER_URL: {problem.detail}", hint="For example WORKER_URL=http://worker:8080"
+        ) from None
+
+    def make() -> server.Served:
+        app = create_app(_remote_clients(client, plan), _pages(plan, plan.secret_key))
+        return server.Served(app, None, lambda: _say(f"showing the worker at {plan.worker_url}", plan))
+
+    return make
+
+
+def _remote_clients(client: Client, plan: Plan) -> ClientFactory:
+    """Return the factory of clients for a worker elsewhere.
+
+    The shared key travels along with a person's token. Alone it speaks only for a browser on this machine: bound to
+    the network, a browser without a token gets the page that asks for a key.
+    """
+    key = plan.worker.api_key
+
+    def make(token: str | None, address: str | None) -> Client:
+        alone = plan.worker.is_loopback and token is None
+        return client.acting_as(api_key=key if token is not None or alone else None, token=token, forwarded_for=address)
+
+    return make
+
+
+def _with_inline_worker(plan: Plan) -> Callable[[], server.Served]:
+    from enschedule_worker.build import build_worker, is_server_record, load_registry, prepare  # noqa: PLC0415
+
+    server.start_logging(plan.worker.log_level, is_server_record)
+    prepare(plan.worker)
+    registry = load_registry(plan.worker)
+
+    def make() -> server.Served:
+        worker = build_worker(plan.worker, registry)
+        return server.Served(with_api(pages_over(worker, plan), worker.app), worker, lambda: _announce(worker, plan))
+
+    return make
+
+
+def pages_over(worker: Worker, plan: Plan) -> Any:
+    """Return the pages as a WSGI app over a worker in this process, through the very same REST API."""
+    client = Client(f"http://127.0.0.1:{plan.port}", transport=InlineTransport(worker.app))
+
+    def make_client(token: str | None, address: str | None) -> Client:
+        return client.acting_as(token=token, forwarded_for=address)
+
+    return create_app(make_client, _pages(plan, plan.secret_key or worker.secret("dashboard")))
+
+
+def with_api(pages: Any, api: Any) -> Any:
+    """Return one WSGI app: what is under ``/api/`` is the worker's, everything else the pages'."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        chosen = api if f"{environ.get('PATH_INFO', '')}/".startswith(API_PREFIX) else pages
+        return chosen(environ, start_response)
+
+    return app
+
+
+def _pages(plan: Plan, secret_key: str | None) -> DashboardSettings:
+    known = {} if secret_key is None else {"secret_key": secret_key}
+    return DashboardSettings(
+        loopback=plan.worker.is_loopback,
+        trusted_hosts=plan.worker.trusted_hosts,
+        trusted_proxies=plan.trusted_proxies,
+        worker_url=plan.worker_url,
+        **known,
+    )
+
+
+def _announce(worker: Worker, plan: Plan) -> None:
+    assert plan.worker.database is not None
+    offered = ", ".join(f"{handler.id}@{handler.version}" for handler in worker.registry.handlers()) or "none"
+    _say(f"{plan.worker.database.shown}; handlers {offered}; time zone {plan.worker.default_timezone}", plan)
+    for plugin in worker.registry.broken:
+        print(f"  Plugin {plugin.name} could not be loaded: {plugin.error}", flush=True)
+    if not plan.worker.is_loopback:
+        shown = "127.0.0.1" if plan.worker.host in ("0.0.0.0", "::") else plan.worker.host  # noqa: S104
+        print(f"  Log in once with http://{shown}:{plan.port}/login?key={worker.login_token()}", flush=True)
+        if plan.worker.api_key is None:
+            print("  API_KEY is not set, so programs elsewhere cannot call the API; set it to let them in.", flush=True)
+
+
+def _say(what: str, plan: Plan) -> None:
+    host = f"[{plan.worker.host}]" if ":" in plan.worker.host else plan.worker.host
+    print(f"Enschedule is at http://{host}:{plan.port} ({what})", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""What a page says once about what was just done, with the way to it or back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, get_flashed_messages
+
+_CATEGORY = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line: ``link`` is (label, path) of what it speaks of, ``post`` is (label, path) of what takes it back."""
+
+    text: str
+    tone: str = "done"
+    link: tuple[str, str] | None = None
+    post: tuple[str, str] | None = None
+
+
+def say(
+    text: str,
+    *,
+    tone: str = "done",
+    link: tuple[str, str] | None = None,
+    undo: str | None = None,
+    post: tuple[str, str] | None = None,
+) -> None:
+    """Say ``text`` on the next page that is shown.
+
+    ``undo`` is the path that takes the action back (POST, button "Undo"); ``post`` is the same with a label of its
+    own. ``tone`` is ``done``, ``bad`` or ``warn``. Paths begin with a slash and are relative to where the dashboard
+    is mounted.
+    """
+    flash({"text": text, "tone": tone, "link": link, "post": post or (("Undo", undo) if undo else None)}, _CATEGORY)  # type: ignore[arg-type]  # a session keeps any JSON
+
+
+def notices() -> list[Notice]:
+    """Return and forget what has been said since the last page."""
+    found: list[Any] = list(get_flashed_messages(category_filter=[_CATEGORY]))
+    return [
+        Notice(
+            text=raw["text"],
+            tone=raw["tone"],
+            link=tuple(raw["link"]) if raw["link"] else None,
+            post=tuple(raw["post"]) if raw["post"] else None,
+        )
+        for raw in found
+    ]

@@ -1,0 +1,124 @@
+"""Errors as pages: what happened, what follows, what can be done. Never a traceback."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from flask import Flask, g, jsonify, redirect, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response
+
+from enschedule_core.errors import (
+    EnscheduleError,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    WorkerUnreachable,
+    from_problem,
+)
+from enschedule_dashboard import session
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
+Answer = Response | tuple[Response | str, int] | tuple[Response | str, int, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way on from an error page."""
+
+    label: str
+    path: str
+
+
+def install(app: Flask) -> None:
+    """Turn whatever goes wrong in ``app`` into a page, or into problem+json where a script asked."""
+    app.register_error_handler(EnscheduleError, show)
+    app.register_error_handler(CSRFError, _show_stale_form)
+    app.register_error_handler(HTTPException, _show_http)
+    app.register_error_handler(Exception, _show_unexpected)
+
+
+def wants_json() -> bool:
+    """Return whether a script asked: it reads problem+json, or the status alone."""
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
+    return best == "application/json" or request.path.endswith(".json")
+
+
+def show(error: EnscheduleError) -> Answer:
+    """Answer with ``error``: log in first, a page, or problem+json."""
+    if wants_json():
+        answer = jsonify(error.problem())
+        answer.mimetype = "application/problem+json"
+        return answer, error.status
+    if isinstance(error, Unauthenticated):
+        g.me = None
+        target = request.full_path.rstrip("?") if request.method == "GET" else "/"
+        wanted = f"?next={quote(target)}" if target != "/" else ""
+        return redirect(f"{request.script_root}/login{wanted}", 303)
+    return _page(error)
+
+
+def _page(error: EnscheduleError) -> Answer:
+    waits = isinstance(error, Unavailable)
+    if isinstance(error, WorkerUnreachable):
+        g.alone = True
+    if "viewer" not in g:
+        g.me = None
+        g.viewer = session.look_around(None)
+    page = render_template(
+        "error.html",
+        error=error,
+        waits=waits,
+        retry_seconds=RETRY_SECONDS,
+        ways=_ways(),
+        reload=request.method == "GET" and waits,
+    )
+    headers = {"Retry-After": str(RETRY_SECONDS)} if waits else {}
+    return page, error.status, headers
+
+
+def _ways() -> list[Way]:
+    section = request.path.strip("/").split("/", 1)[0]
+    named = {"schedules": "All schedules", "runs": "All runs", "handlers": "All handlers", "workers": "All workers"}
+    ways = [Way(named[section], f"/{section}")] if section in named else []
+    return [*ways, Way("Home", "/")]
+
+
+def _show_stale_form(error: CSRFError) -> Answer:
+    log.info("form refused: %s", error.description)
+    return show(
+        Forbidden(
+            "This form was too old, or came from another window after a restart, so nothing was changed.",
+            hint="Go back, load the page again, and send it once more.",
+        )
+    )
+
+
+def _show_http(error: HTTPException) -> Answer:
+    status = error.code or 500
+    if status in {301, 302, 303, 307, 308}:
+        return error.get_response()
+    known: dict[int, EnscheduleError] = {
+        404: NotFound(f"There is no page {request.path}."),
+        405: MethodNotAllowed(f"The page {request.path} does not take {request.method}."),
+        413: TooLarge("What was sent is larger than 2 MB."),
+    }
+    return show(known.get(status) or from_problem(status, {"detail": error.description}))
+
+
+def _show_unexpected(error: Exception) -> Answer:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return show(
+        EnscheduleError(
+            InternalServerError.description or "Something broke.",
+            hint="The log of the dashboard has the details. Schedules keep running.",
+        )
+    )

@@ -1,0 +1,135 @@
+"""Who is asking: the token in the cookie, the client that carries it, and the viewer's clock and zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import g, redirect, request
+from werkzeug.wrappers import Response
+
+from enschedule_client import Client
+from enschedule_core.clock import parse_instant
+from enschedule_core.wire.types import Me
+from enschedule_dashboard.present import Viewer
+from enschedule_dashboard.security import host_name, is_own_name
+
+#: Makes the client of one request: (token of the browser's session or None, address of the browser).
+ClientFactory = Callable[[str | None, str | None], Client]
+
+ZONE_COOKIE = "enschedule_tz"
+THEME_COOKIE = "enschedule_theme"
+THEMES = ("light", "dark")
+_PROXY_FIXED = "werkzeug.proxy_fix.orig"
+_UNKNOWN = "0.0.0.0"  # noqa: S104 - an address that nobody has
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+def cookie_name() -> str:
+    """Return the name of the session cookie; browsers take ``__Host-`` only together with TLS."""
+    return "__Host-enschedule" if request.is_secure else "enschedule"
+
+
+def token() -> str | None:
+    """Return the session's token, if the browser sent one that may travel in a header."""
+    found = request.cookies.get(cookie_name(), "")
+    return found if found and found.isascii() and found.isprintable() and " " not in found else None
+
+
+def keep(response: Response, value: str, expires_at: str) -> None:
+    """Give the browser its session: out of reach for scripts and for other sites."""
+    response.set_cookie(
+        cookie_name(),
+        value,
+        expires=parse_instant(expires_at),
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def forget(response: Response) -> None:
+    """Take the browser's session away."""
+    response.delete_cookie(cookie_name(), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def browser_address() -> str | None:
+    """Return the address of the browser, as far as it is one (a Unix socket has none).
+
+    A request that some proxy passed on, or that came by a name which is not this machine's, is not from this machine
+    although its connection is: it gets the address that the proxy tells, else the unspecified one, so that whoever
+    decides by the address does not take a stranger for somebody at this machine.
+    """
+    address = _address(request.remote_addr)
+    if address is None or not ip_address(address).is_loopback or _PROXY_FIXED in request.environ:
+        return address
+    hops = [_address(hop) for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    hops += [_address(hop) for name in ("X-Real-IP", "Forwarded") for hop in request.headers.getlist(name)]
+    foreign = [hop for hop in hops if hop is None or not ip_address(hop).is_loopback]
+    if foreign:
+        return foreign[-1] or _UNKNOWN
+    return address if is_own_name(host_name(request.host)) else _UNKNOWN
+
+
+def _address(text: str | None) -> str | None:
+    try:
+        return str(ip_address((text or "").strip()))
+    except ValueError:
+        return None
+
+
+def client() -> Client:
+    """Return this request's client; it acts as the person at the browser."""
+    found: Client = g.client
+    return found
+
+
+def zone_of(name: str | None, default: str) -> ZoneInfo:
+    """Return the zone called ``name``, else ``default``, else UTC; names come from a cookie and are not trusted."""
+    for candidate in (name, default):
+        try:
+            if candidate:
+                return ZoneInfo(candidate)
+        except (KeyError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def look_around(me: Me | None) -> Viewer:
+    """Return the viewer: the server's time in the zone the browser said, else in the server's default zone."""
+    now = parse_instant(me["server_time"]) if me else datetime.now(UTC)
+    default = me["default_timezone"] if me else "UTC"
+    return Viewer(now, zone_of(request.cookies.get(ZONE_COOKIE), default))
+
+
+def theme() -> str | None:
+    """Return the theme that was chosen here; ``None`` follows the system."""
+    chosen = request.cookies.get(THEME_COOKIE)
+    return chosen if chosen in THEMES else None
+
+
+def safe_next(target: str | None, default: str = "/") -> str:
+    r"""Return ``target`` if it is a path of this dashboard, else ``default``.
+
+    Browsers read ``//e``, ``/\e`` and ``/<tab>/e`` as another host and drop control characters, so everything that
+    is not a plain path is refused.
+    """
+    if not target or not target.startswith("/") or target.startswith("//") or len(target) > 2000:
+        return default
+    if "\\" in target or any(ord(char) <= 32 or ord(char) == 127 for char in target):
+        return default
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return default
+    return default if parts.scheme or parts.netloc else target
+
+
+def back(default: str) -> Response:
+    """Return the 303 to where a form said it came from (its hidden ``next``), else to ``default`` (a path)."""
+    target = safe_next(request.form.get("next") or request.args.get("next"), default)
+    return redirect(f"{request.script_root}{target}", 303)

@@ -1,0 +1,123 @@
+"""What stands around every page: who asks, what fails, the banners that concern all pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, g, request
+
+from enschedule_core.errors import EnscheduleError
+from enschedule_core.wire.types import ActorInfo, QueueStats, ScheduleCounts
+from enschedule_dashboard import present, session
+from enschedule_dashboard.filters import viewer
+from enschedule_dashboard.security import host_name, is_own_name
+
+PAGES = (
+    ("Home", "/"),
+    ("Schedules", "/schedules"),
+    ("Runs", "/runs"),
+    ("Handlers", "/handlers"),
+    ("Workers", "/workers"),
+)
+NOBODY: ActorInfo = {"kind": "local", "name": "", "permissions": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The trouble that the tab's title, the favicon and the banners tell."""
+
+    failing: int = 0
+    banners: tuple[str, ...] = ()
+    paused: str | None = None
+
+
+def counts() -> ScheduleCounts:
+    """Return how many schedules stand how, asked once a request."""
+    if "counts" not in g:
+        g.counts = session.client().schedules.counts()
+    found: ScheduleCounts = g.counts
+    return found
+
+
+def queue() -> QueueStats:
+    """Return what waits and what runs, asked once a request."""
+    if "queue" not in g:
+        g.queue = session.client().stats.queue()
+    found: QueueStats = g.queue
+    return found
+
+
+def actor() -> ActorInfo:
+    """Return who the worker takes this browser for; nobody on pages that are shown before that is known."""
+    found: Mapping[str, Any] | None = g.get("me")
+    return found["actor"] if found else NOBODY
+
+
+def can(permission: str) -> bool:
+    """Return whether the person asking has ``permission`` (``read operate edit admin``); pages hide the rest."""
+    return permission in actor()["permissions"]
+
+
+def shell() -> Shell:
+    """Return the trouble around this page; a worker that does not answer leaves it empty, the page itself says so."""
+    if not g.get("me") or g.get("alone"):
+        return Shell()
+    try:
+        failing = counts()["failing"] + counts()["broken"]
+        return Shell(failing=failing, banners=tuple(_banners()), paused=paused_words(queue()["pause"], viewer()))
+    except EnscheduleError:
+        return Shell()
+
+
+def paused_words(pause: Mapping[str, Any] | None, who: present.Viewer) -> str | None:
+    """Return ``Everything is paused by ada since 09:12 until 14:00: “database move”.``; None while it is not."""
+    if pause is None:
+        return None
+    until = f" until {present.day_time(pause['until'], who)}" if pause["until"] else ""
+    reason = f": “{pause['reason']}”" if pause["reason"] else ""
+    return f"Everything is paused by {pause['by']} since {present.day_time(pause['at'], who)}{until}{reason}."
+
+
+def _banners() -> list[str]:
+    found = []
+    if not queue()["places"] and request.path != "/":  # Home says it louder
+        found.append("No worker is up. Nothing runs until one is back.")
+    if not request.is_secure and not is_own_name(host_name(request.host)):
+        found.append("This address has no TLS: everybody on the way can read what you see, and your session.")
+    return found
+
+
+def tab_of(path: str) -> str:
+    """Return the page of the bar that ``path`` belongs to: ``/runs`` for ``/runs/12``."""
+    return "/" + path.lstrip("/").split("/", 1)[0]
+
+
+def initials(name: str) -> str:
+    """Return at most two letters for the avatar: ``ada lovelace`` → ``AL``."""
+    words = [word for word in name.replace("-", " ").replace("_", " ").split() if word[0].isalnum()]
+    if not words:
+        return "·"
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else words[0][1:2])).upper()
+
+
+def install(app: Flask) -> None:
+    """Let every template of ``app`` know what stands around a page; components know ``can`` too."""
+    app.jinja_env.globals["can"] = can
+    app.context_processor(context)
+
+
+def context() -> dict[str, Any]:
+    """Return what every template knows."""
+    return {
+        "shell": shell(),
+        "viewer": viewer(),
+        "today": present.today(viewer()),
+        "actor": actor(),
+        "known": bool(g.get("me")) and not g.get("alone"),
+        "initials": initials(actor()["name"]),
+        "theme": session.theme(),
+        "pages": PAGES,
+        "tab": tab_of(request.path),
+    }

@@ -1,0 +1,154 @@
+// Keeps a page up to date: every 2 s while it is looked at, the page is fetched again and what changed inside its
+// [data-live] regions is changed here, node by node, so that nothing jumps, no menu closes, no mark blinks.
+// A region under the pointer, or with the focus in it, waits.
+import { readClock, tick, zone } from "./time.js";
+
+const EVERY = 2000;
+const SLOWEST = 30000;
+let wait = EVERY;
+let timer;
+let asking = false;
+
+const own = () => [...document.querySelectorAll("[data-live][id]")];
+
+function busy(region) {
+  const active = document.activeElement;
+  const selection = getSelection();
+  return (
+    (matchMedia("(hover: hover)").matches && region.matches(":hover")) ||
+    (active && active !== document.body && region.contains(active)) ||
+    region.querySelector("details[open].menu") ||
+    (selection && !selection.isCollapsed && region.contains(selection.anchorNode))
+  );
+}
+
+// Makes `old` equal to `fresh`, keeping the nodes that stay.
+export function morph(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || (old.id && old.id !== fresh.id)) {
+    old.replaceWith(document.importNode(fresh, true));
+    return;
+  }
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  const keep = old.nodeName === "DETAILS" ? "open" : "";
+  const cursor = old.classList.contains("cursor");
+  for (const { name } of [...old.attributes]) if (name !== keep && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  if (cursor) old.classList.add("cursor");
+  const before = [...old.childNodes];
+  const after = [...fresh.childNodes];
+  after.forEach((node, index) => {
+    if (before[index]) morph(before[index], node);
+    else old.append(document.importNode(node, true));
+  });
+  for (const node of before.slice(after.length)) node.remove();
+}
+
+// Takes over a fetched page: its live regions (all of them with `force`), title, picture, clock. Where a region with
+// data-reload is gone, the page is another one by now: what taught how to begin, when something has begun.
+export function apply(doc, { force = false, also = [] } = {}) {
+  for (const region of [...own(), ...also.map((id) => document.getElementById(id))]) {
+    const fresh = region && doc.getElementById(region.id);
+    if (fresh && (force || !busy(region))) morph(region, fresh);
+    else if (region && !fresh && "reload" in region.dataset) return location.reload();
+  }
+  document.title = doc.title;
+  const icon = document.querySelector("link[rel=icon]");
+  const next = doc.querySelector("link[rel=icon]")?.getAttribute("href");
+  if (icon && next && icon.getAttribute("href") !== next) icon.setAttribute("href", next);
+  readClock(doc);
+  tick();
+  document.dispatchEvent(new CustomEvent("enschedule:live"));
+}
+
+async function page(response) {
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+function stale(words) {
+  const bar = document.getElementById("stale");
+  if (!bar) return;
+  bar.hidden = !words;
+  const line = bar.firstElementChild;
+  if (line.textContent !== words) line.textContent = words;
+}
+
+export async function refresh(options = {}) {
+  if (asking) return;
+  asking = true;
+  try {
+    const response = await fetch(location.href, { headers: { "X-Live": "1", Accept: "text/html" }, cache: "no-store" });
+    if (response.redirected && new URL(response.url).pathname !== location.pathname) return location.reload();
+    if (!response.ok) throw new Error(String(response.status));
+    apply(await page(response), options);
+    stale("");
+    wait = EVERY;
+  } catch {
+    wait = Math.min(wait * 2, SLOWEST);
+    stale(`The worker does not answer. Trying again in ${wait / 1000} s; what stands here may be old. Schedules keep running without this page.`);
+  } finally {
+    asking = false;
+  }
+}
+
+function plan() {
+  clearTimeout(timer);
+  if (document.hidden || !own().length) return;
+  timer = setTimeout(async () => {
+    await refresh();
+    plan();
+  }, wait);
+}
+
+// What was done is said over the page, so that the rows stay where they are; it goes after a while.
+let leaves;
+function float() {
+  const notices = document.getElementById("notices");
+  notices.classList.add("floating");
+  clearTimeout(leaves);
+  leaves = setTimeout(() => notices.replaceChildren(), 15000);
+}
+
+// A button with data-quiet sends its form without leaving the page; the answer's live regions and notices are shown.
+async function quietly(event) {
+  const button = event.submitter;
+  if (!button || !("quiet" in button.dataset)) return;
+  event.preventDefault();
+  button.disabled = true;
+  try {
+    const body = new URLSearchParams(new FormData(event.target, button));
+    const response = await fetch(button.formAction, { method: "POST", body, headers: { Accept: "text/html" } });
+    apply(await page(response), { force: true, also: ["notices"] });
+    float();
+    if (!response.ok) throw new Error(String(response.status));
+  } catch {
+    event.target.action = button.formAction;
+    button.disabled = false;
+    event.target.submit();
+    return;
+  }
+  button.disabled = false;
+}
+
+// The first visit does not know the reader's zone yet. It is kept in a cookie, and the page is exchanged once: not
+// where a form was sent (that would send it again), and not where the browser keeps no cookie (that would never end).
+function tellZone() {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const pair = `enschedule_tz=${here}`;
+  const isKept = () => document.cookie.split("; ").includes(pair);
+  if (!here || isKept()) return;
+  document.cookie = `${pair}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+  if (here !== zone() && isKept() && !("sent" in document.documentElement.dataset)) location.reload();
+}
+
+export function startLive() {
+  tellZone();
+  document.addEventListener("submit", quietly);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && own().length) refresh().then(plan);
+    else plan();
+  });
+  plan();
+}

@@ -1,0 +1,15 @@
+// What every page gets from script. Without it each page still works: it is then a page that stands still.
+import { startClock } from "./time.js";
+import { startLive } from "./live.js";
+import { startKeys } from "./keys.js";
+import { startTheme } from "./theme.js";
+import { startTips } from "./rail.js";
+import { startRetry } from "./retry.js";
+
+document.documentElement.classList.add("scripted");
+startClock();
+startTheme();
+startKeys();
+startTips();
+startRetry();
+startLive();

@@ -1,0 +1,24 @@
+"""The pages, one module each; every module has its ``blueprint``."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from enschedule_dashboard.views import (
+    editor,
+    everything,
+    handlers,
+    home,
+    login,
+    run,
+    runs,
+    schedule,
+    schedules,
+    workers,
+)
+
+
+def blueprints() -> tuple[Blueprint, ...]:
+    """Return all pages."""
+    modules = (home, everything, schedules, schedule, editor, runs, run, handlers, workers, login)
+    return tuple(module.blueprint for module in modules)

@@ -1,0 +1,206 @@
+"""Handlers: what can be run, as an index, and a page for each with its data as documentation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Response
+
+from enschedule_core.errors import EnscheduleError, InvalidInput, NotFound
+from enschedule_core.wire.types import Handler, Plugin, Source
+from enschedule_dashboard.filters import run_url
+from enschedule_dashboard.notices import say
+from enschedule_dashboard.present import joined, number
+from enschedule_dashboard.session import client
+
+blueprint = Blueprint("handlers", __name__)
+_EXAMPLE = 'Write for example {"message": "some message"}.'
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a handler's data as documentation; ``depth`` is how deep it is nested."""
+
+    name: str
+    kind: str
+    required: bool
+    default: str
+    words: str
+    depth: int = 0
+
+
+@blueprint.get("/handlers")
+def index() -> str:
+    """List every handler, the broken plugins before them."""
+    ask = client()
+    q = request.args.get("q", "").strip()
+    handlers = sorted(ask.handlers.list(q=q or None)["items"], key=lambda handler: handler["id"])
+    broken = [] if q else _broken(ask.plugins.list()["items"])
+    return render_template("handlers.html", handlers=handlers, broken=broken, q=q)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A plugin that did not load, the package or file to look at, and on which workers."""
+
+    name: str
+    origin: str
+    error: str
+    traceback: str
+    workers: list[str]
+
+
+def _broken(plugins: list[Plugin]) -> list[Broken]:
+    """Return the plugins that did not load, each once, whichever workers it broke on."""
+    found: dict[tuple[str, str], Broken] = {}
+    for plugin in plugins:
+        if plugin["status"] != "broken":
+            continue
+        name, error = plugin["source"]["name"], plugin["error"] or "It did not load."
+        origin = source_words(plugin["source"])
+        known = found.setdefault((name, error), Broken(name, origin, error, plugin["traceback"] or "", []))
+        known.workers.append(plugin["worker"]["id"])
+    return sorted(found.values(), key=lambda entry: entry.name)
+
+
+@blueprint.get("/handlers/<id>")
+def show(id: str) -> str:
+    """Show one handler: what it does, the data it takes, who has it."""
+    return _page(_handler(id))
+
+
+@blueprint.post("/handlers/<id>/run")
+def run(id: str) -> Response | tuple[str, int]:
+    """Run a handler once, without a schedule, with the JSON of the form."""
+    handler = _handler(id)
+    text = request.form.get("data", "")
+    try:
+        made = client().runs.create(f"{handler['id']}@{handler['version']}", _object(text))
+    except InvalidInput as error:
+        return _page(handler, text=text, error=error), error.status
+    say(f"{handler['title'] or handler['id']} runs once, as run {number(made['id'])}.")
+    return redirect(run_url(made["id"]), 303)
+
+
+def _handler(id: str) -> Handler:
+    version = request.args.get("version", type=int)
+    try:
+        return client().handlers.get(id, version)
+    except NotFound:
+        raise NotFound(
+            f"There is no handler {id}{f' v{version}' if version else ''}.",
+            hint="No worker has ever registered it. The list has those that are known.",
+        ) from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Read the data of a run: a JSON object."""
+    try:
+        data = json.loads(text or "{}")
+    except ValueError as error:
+        raise InvalidInput(f"This is not JSON: {error}.", hint=_EXAMPLE) from None
+    if not isinstance(data, dict):
+        raise InvalidInput("The data must be a JSON object.", hint=_EXAMPLE)
+    return data
+
+
+def _page(handler: Handler, text: str | None = None, error: EnscheduleError | None = None) -> str:
+    example = handler["example"] if handler["example"] is not None else {}
+    return render_template(
+        "handler.html",
+        handler=handler,
+        fields=fields_of(handler["schema"]),
+        example=_pretty(example),
+        text=text if text is not None else _pretty(example),
+        error=error,
+        schedules=client().schedules.list(handler=handler["id"], limit=20, sort="title"),
+        source=source_words(handler["source"]),
+    )
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def source_words(source: Source) -> str:
+    """Return where a handler or plugin comes from: ``enschedule-fetch-handler 0.1.0``, or its file or module."""
+    if source.get("distribution"):
+        return " ".join(str(part) for part in (source["distribution"], source.get("version")) if part)
+    return source.get("path") or source["name"]
+
+
+def fields_of(schema: dict[str, Any] | None, depth: int = 0) -> list[Field]:
+    """Return the fields of a JSON Schema as lines of documentation, nested objects indented below their own."""
+    if not schema or depth > 4:
+        return []
+    required = set(schema.get("required") or ())
+    found: list[Field] = []
+    for name, field in (schema.get("properties") or {}).items():
+        default = _pretty(_whole(field["default"])) if "default" in field else ""
+        limits = _limits(field)
+        words = str(field.get("description") or "").strip()
+        words = f"{words.rstrip('.')}. {limits}" if words and limits else words or limits
+        found.append(Field(str(name), kind_of(field), name in required, default, words, depth))
+        found += fields_of(_inner(field), depth + 1)
+    return found
+
+
+def _inner(field: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the object inside a field, be it one or a list of them."""
+    inner = field.get("items") if isinstance(field.get("items"), dict) else field
+    return inner if isinstance(inner, dict) and inner.get("properties") else None
+
+
+def kind_of(field: dict[str, Any]) -> str:
+    """Return the type of a field in words: ``one of GET, POST``, ``list of whole numbers``, ``text (uri)``."""
+    if field.get("enum"):
+        return "one of " + ", ".join("nothing" if value is None else str(value) for value in field["enum"])
+    kinds = field.get("type") or "anything"
+    listed = [_KINDS.get(kind, kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]
+    items = field.get("items")
+    if kinds == "array" and isinstance(items, dict) and items.get("type"):
+        one = kind_of(items)
+        return f"list of {one}s" if one in _COUNTED else f"list of {one}"
+    if kinds == "object" and isinstance(field.get("additionalProperties"), dict) and not field.get("properties"):
+        return f"names with {kind_of(field['additionalProperties'])}"
+    form = f" ({field['format']})" if field.get("format") else ""
+    return " or ".join(listed) + form
+
+
+_KINDS = {
+    "string": "text",
+    "integer": "whole number",
+    "boolean": "yes or no",
+    "array": "list",
+    "null": "nothing",
+}
+_COUNTED = frozenset({"text", "number", "whole number", "object", "list"})
+_LIMITS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "like {}",
+}
+
+
+def _whole(value: Any) -> Any:
+    """Return 30 for 30.0, as one would write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _figure(value: Any) -> str:
+    """Return a limit as text: ``8,000``; a pattern as it is."""
+    return f"{_whole(value):,}" if isinstance(value, int | float) else str(value)
+
+
+def _limits(field: dict[str, Any]) -> str:
+    said = [words.format(_figure(field[name])) for name, words in _LIMITS.items() if name in field]
+    text = joined(said) if said else ""
+    return f"{text[:1].upper()}{text[1:]}." if text else ""

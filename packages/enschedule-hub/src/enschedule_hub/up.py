@@ -1,0 +1,62 @@
+"""``enschedule up``: everything in one process, with a database file in the working directory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+import click
+
+LOOPBACK_NETWORKS = "127.0.0.0/8,::1"
+DATABASE = "enschedule.db"
+_DATABASE_VARIABLES = ("WORKER_URL", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
+
+
+@click.command(short_help="Start dashboard, API and worker in one process.")
+@click.option("--host", metavar="ADDRESS", help="The address to listen on; 127.0.0.1 unless told otherwise.")
+@click.option("--port", metavar="PORT", help="The port to listen on; 3000 unless told otherwise.")
+@click.option("--database", metavar="FILE", help=f"The SQLite file, or :memory:; ./{DATABASE} unless told otherwise.")
+def command(host: str | None, port: str | None, database: str | None) -> None:
+    """Start dashboard, REST API and worker in one process, with all installed handlers.
+
+    Environment variables are heard as by enschedule-dashboard; options win over them. Ctrl-C stops.
+    """
+    given = {"ENSCHEDULE_HOST": host, "ENSCHEDULE_PORT": port, "SQLITE": database}
+    environ = embedded({**os.environ, **{name: value for name, value in given.items() if value is not None}})
+    sys.exit(up(environ))
+
+
+def embedded(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return ``environ`` with the defaults of the embedded start.
+
+    A database file in the working directory where none is named; and on loopback, the fetch handler may call this
+    machine, because whoever can reach the dashboard then can do so anyway.
+    """
+    found = dict(environ)
+    if not any(
+        found.get(name, "").strip().lower() not in {"", "false", "0", "no", "off"} for name in _DATABASE_VARIABLES
+    ):
+        found["SQLITE"] = DATABASE
+    host = found.get("ENSCHEDULE_HOST") or found.get("HOST") or "127.0.0.1"
+    if _is_loopback(host):
+        found.setdefault("ENSCHEDULE_FETCH_ALLOW_PRIVATE", LOOPBACK_NETWORKS)
+    return found
+
+
+def up(environ: Mapping[str, str]) -> int:
+    """Serve until a signal; return the exit code."""
+    from enschedule_dashboard.main import main  # noqa: PLC0415 - the command line starts fast by not importing Flask
+
+    # Handlers read this themselves, in this process.
+    if "ENSCHEDULE_FETCH_ALLOW_PRIVATE" in environ:
+        os.environ["ENSCHEDULE_FETCH_ALLOW_PRIVATE"] = environ["ENSCHEDULE_FETCH_ALLOW_PRIVATE"]
+    return main([], environ)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

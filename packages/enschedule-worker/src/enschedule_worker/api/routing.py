@@ -1,0 +1,103 @@
+"""How routes are declared: each names its permission, its query and its body, and documents itself by that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, NoReturn, TypeVar
+
+import flask_smorest
+from flask import Response, g, jsonify, request
+from marshmallow import RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from enschedule_core.actor import Permission
+from enschedule_core.wire.common import field_errors, invalid
+from enschedule_core.wire.others import NothingQuery
+from enschedule_worker.api import bodies
+from enschedule_worker.api.auth import identify
+from enschedule_worker.api.context import context
+from enschedule_worker.store.database import again_if_undone
+
+View = TypeVar("View", bound=Callable[..., Any])
+PERMISSION = "_enschedule_permission"
+PUBLIC = "public"
+
+
+class Parser(FlaskParser):
+    """Reads queries and bodies strictly, and refuses them in our one shape."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE, "json": RAISE}  # noqa: RUF012
+
+    def load_querystring(self, req: Any, schema: Schema) -> Any:  # noqa: ARG002 - what webargs calls it with
+        """Return the query parameters; one given several times is its values apart by commas."""
+        return {name: ",".join(values) for name, values in req.args.lists()}
+
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        """Return the body; an empty one passes as ``{}`` where no member is required."""
+        needed = any(field.required for field in schema.fields.values())
+        return bodies.read(req, optional=not needed)
+
+    def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:  # noqa: ARG002
+        """Raise :class:`InvalidInput` with the dotted path of each mistake."""
+        messages: Any = error.messages
+        for location in ("query", "json"):
+            if isinstance(messages, dict) and set(messages) == {location}:
+                messages = messages[location]
+        raise invalid(field_errors(messages, schema)) from None
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A group of routes under ``/api/v1``."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def needs(self, permission: Permission | None) -> Callable[[View], View]:
+        """Let only actors with ``permission`` in; ``None`` is for routes that anybody may ask."""
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                database = context().database
+                before = database.commits
+                # What the database has undone is done again, unless a part of it was committed.
+                return again_if_undone(lambda: answered(*args, **kwargs), lambda: database.commits == before)
+
+            def answered(*args: Any, **kwargs: Any) -> Any:
+                if permission is not None:
+                    g.actor = identify(request, context())
+                    g.actor.require(permission)
+                return view(*args, **kwargs)
+
+            setattr(guarded, PERMISSION, permission or PUBLIC)
+            return guarded  # type: ignore[return-value]
+
+        return decorate
+
+    def no_query(self) -> Callable[[View], View]:
+        """Refuse query parameters on a route that has none."""
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def checked(*args: Any, **kwargs: Any) -> Any:
+                self.ARGUMENTS_PARSER.parse(NothingQuery(), request, location="query")
+                return view(*args, **kwargs)
+
+            return checked  # type: ignore[return-value]
+
+        return decorate
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON answer."""
+    response = jsonify(body)
+    response.status_code = status
+    response.headers.update(headers or {})
+    return response
+
+
+def nothing() -> Response:
+    """Return 204."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response

@@ -1,0 +1,145 @@
+"""Routes about runs and their output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, stream_with_context, url_for
+
+from enschedule_core.actor import Permission
+from enschedule_core.clock import to_micros
+from enschedule_core.wire import answers
+from enschedule_core.wire.runs import OutputQuery, RetryRunInput, RunInput, RunQuery
+from enschedule_worker.api import pages, streaming
+from enschedule_worker.api.conditions import idempotency_key, origin
+from enschedule_worker.api.context import actor, context
+from enschedule_worker.api.routing import Blueprint, answer, nothing
+from enschedule_worker.service import output, runs
+from enschedule_worker.store.run_reads import RunFilters
+
+blueprint = Blueprint("runs", __name__, url_prefix="/api/v1", description="What ran, how it went, what it printed")
+
+
+def _accepted(run: dict[str, Any]) -> Response:
+    return answer(run, 202, {"Location": url_for("runs.get_run", run_id=run["id"])})
+
+
+@blueprint.route("/runs", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(RunQuery, location="query")
+@blueprint.alt_response(200, schema=answers.RunPage)
+def list_runs(query: dict[str, Any]) -> Response:
+    """List runs, newest first, a page at a time."""
+    handler_id, version = query.get("handler", (None, None))
+    filters = RunFilters(
+        statuses=query.get("status", ()),
+        handler_id=handler_id,
+        handler_version=version,
+        worker=query.get("worker"),
+        tags=query.get("tag", ()),
+        since=to_micros(query["since"]) if "since" in query else None,
+        before=to_micros(query["before"]) if "before" in query else None,
+        q=query.get("q"),
+    )
+    place = pages.decode("runs", query, int)
+    items, following = runs.listing(
+        context().database,
+        actor(),
+        filters,
+        schedule_id=query.get("schedule"),
+        limit=query["limit"],
+        before_id=place[0] if place else None,
+    )
+    return answer(
+        {"items": items, "next_cursor": pages.encode("runs", query, None if following is None else [following])}
+    )
+
+
+@blueprint.route("/runs", methods=["POST"])
+@blueprint.needs(Permission.OPERATE)
+@blueprint.no_query()
+@blueprint.arguments(RunInput, location="json")
+@blueprint.alt_response(202, schema=answers.Run)
+def create_run(body: dict[str, Any]) -> Response:
+    """Run a handler once, without a schedule."""
+    handler_id, version = body["handler"]
+    run, _ = runs.run_handler(
+        context().database,
+        context().registry,
+        actor(),
+        handler_id,
+        version,
+        body["data"],
+        origin=origin(request, actor()),
+        idempotency=idempotency_key(request),
+    )
+    return _accepted(run)
+
+
+@blueprint.route("/runs/<int:run_id>", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.no_query()
+@blueprint.alt_response(200, schema=answers.RunDetail)
+def get_run(run_id: int) -> Response:
+    """Return one run in full."""
+    return answer(runs.get(context().database, actor(), run_id))
+
+
+@blueprint.route("/runs/<int:run_id>/cancel", methods=["POST"])
+@blueprint.needs(Permission.OPERATE)
+@blueprint.no_query()
+@blueprint.alt_response(202, schema=answers.Run)
+def cancel_run(run_id: int) -> Response:
+    """Cancel a queued run at once, or ask for the end of a running one."""
+    return answer(runs.cancel(context().database, actor(), run_id), 202)
+
+
+@blueprint.route("/runs/<int:run_id>/retry", methods=["POST"])
+@blueprint.needs(Permission.OPERATE)
+@blueprint.no_query()
+@blueprint.arguments(RetryRunInput, location="json", required=False)
+@blueprint.alt_response(202, schema=answers.Run)
+def retry_run(body: dict[str, Any], run_id: int) -> Response:
+    """Run a run again, as then or with today's data."""
+    with_today, repeated = body["data"] == "today", idempotency_key(request)
+    return _accepted(runs.retry(context().database, actor(), run_id, with_today=with_today, idempotency=repeated))
+
+
+@blueprint.route("/runs/<int:run_id>", methods=["DELETE"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.no_query()
+@blueprint.alt_response(204)
+def delete_run(run_id: int) -> Response:
+    """Delete a run that has ended, with its output."""
+    runs.delete(context().database, actor(), run_id)
+    return nothing()
+
+
+@blueprint.route("/runs/<int:run_id>/output", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(OutputQuery, location="query")
+@blueprint.alt_response(200, schema=answers.OutputPage)
+def get_output(query: dict[str, Any], run_id: int) -> Response:
+    """Return what a run printed after a cursor, and wait for more if asked to.
+
+    As text/plain, all of it to keep; as text/event-stream, chunks as they come.
+    """
+    offered = ["application/json", "text/plain", streaming.MEDIA_TYPE]
+    wanted = request.accept_mimetypes.best_match(offered, default="application/json")
+    if wanted == "text/plain":
+        return _download(run_id, query.get("stream"))
+    cursor = output.Cursor(after=query["after"], stream=query.get("stream"))
+    if wanted == streaming.MEDIA_TYPE:
+        return streaming.stream(context(), actor(), run_id, cursor)
+    bell = context().bell
+    found = output.read_waiting(context().database, actor(), run_id, cursor, seconds=query["wait"], bell=bell)
+    return answer(found)
+
+
+def _download(run_id: int, stream: str | None) -> Response:
+    """Send the text piece by piece; each piece is read in a transaction of its own."""
+    pieces = output.text(context().database, actor(), run_id, stream=stream)
+    name = f"run-{run_id}.{stream or 'output'}.txt"
+    response = Response(stream_with_context(pieces), mimetype="text/plain")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,230 @@
+"""Routes about schedules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, url_for
+
+from enschedule_core.actor import Permission
+from enschedule_core.wire import answers
+from enschedule_core.wire.definition import Definition
+from enschedule_core.wire.schedules import (
+    NextQuery,
+    PageQuery,
+    PauseInput,
+    ResumeInput,
+    RunNowInput,
+    ScheduleInput,
+    ScheduleQuery,
+)
+from enschedule_worker.api import bodies, pages
+from enschedule_worker.api.conditions import idempotency_key, if_match, origin
+from enschedule_worker.api.context import actor, context
+from enschedule_worker.api.routing import Blueprint, answer, nothing
+from enschedule_worker.service import diagnosis, history, pausing, runs, schedules
+from enschedule_worker.store.schedule_lists import Filters, Place
+
+blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1", description="What runs when, and how it does")
+
+
+def _with_tag(schedule: dict[str, Any], status: int = 200, *, change: str | None = None) -> Response:
+    body = schedule if change is None else {**schedule, "change": change}
+    headers = {"ETag": f'"{schedule["revision"]}"'}
+    if status == 201:
+        headers["Location"] = url_for("schedules.get_schedule", schedule_id=schedule["id"])
+    return answer(body, status, headers)
+
+
+@blueprint.route("/schedules", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(ScheduleQuery, location="query")
+@blueprint.alt_response(200, schema=answers.SchedulePage)
+def list_schedules(query: dict[str, Any]) -> Response:
+    """List schedules, a page at a time."""
+    handler_id, version = query.get("handler", (None, None))
+    filters = Filters(
+        q=query.get("q"),
+        statuses=query.get("status", ()),
+        handler_id=handler_id,
+        handler_version=version,
+        tags=query.get("tag", ()),
+        paused=query.get("paused"),
+        failing=query.get("failing"),
+    )
+    sort = query["sort"]
+    value_kind: Any = (int, type(None)) if sort.lstrip("-") in {"due_at", "last_run"} else str
+    place = pages.decode("schedules", query, value_kind, int)
+    items, following = schedules.listing(
+        context().database,
+        actor(),
+        filters,
+        sort=sort,
+        limit=query["limit"],
+        after=None if place is None else Place(*place),
+    )
+    cursor = pages.encode("schedules", query, None if following is None else [following.value, following.key])
+    return answer({"items": items, "next_cursor": cursor})
+
+
+@blueprint.route("/schedules", methods=["POST"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.no_query()
+@blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": ScheduleInput}}})
+@blueprint.alt_response(201, schema=answers.ChangedSchedule)
+def create_schedule() -> Response:
+    """Make a schedule; without an id it gets one."""
+    definition = Definition.from_wire(bodies.read(request), default_timezone=context().default_timezone)
+    schedule, change = schedules.create(context().database, context().registry, actor(), definition)
+    return _with_tag(schedule, 201, change=change)
+
+
+@blueprint.route("/schedules/<schedule_id>", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.no_query()
+@blueprint.alt_response(200, schema=answers.Schedule)
+def get_schedule(schedule_id: str) -> Response:
+    """Return one schedule; its ETag is its revision."""
+    return _with_tag(schedules.get(context().database, actor(), schedule_id))
+
+
+@blueprint.route("/schedules/<schedule_id>", methods=["PUT"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.no_query()
+@blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": ScheduleInput}}})
+@blueprint.alt_response(200, schema=answers.ChangedSchedule)
+@blueprint.alt_response(201, schema=answers.ChangedSchedule)
+def put_schedule(schedule_id: str) -> Response:
+    """Make the schedule with this id, or give it this definition."""
+    definition = Definition.from_wire(bodies.read(request), id=schedule_id, default_timezone=context().default_timezone)
+    schedule, change = schedules.replace_or_create(
+        context().database, context().registry, actor(), definition, if_match=if_match(request)
+    )
+    return _with_tag(schedule, 201 if change == schedules.CREATED else 200, change=change)
+
+
+@blueprint.route("/schedules/<schedule_id>", methods=["PATCH"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.no_query()
+@blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": ScheduleInput}}})
+@blueprint.alt_response(200, schema=answers.ChangedSchedule)
+def patch_schedule(schedule_id: str) -> Response:
+    """Replace the fields that are named, each of them whole."""
+    schedule, change = schedules.edit(
+        context().database,
+        context().registry,
+        actor(),
+        schedule_id,
+        bodies.read(request),
+        default_timezone=context().default_timezone,
+        if_match=if_match(request),
+    )
+    return _with_tag(schedule, change=change)
+
+
+@blueprint.route("/schedules/<schedule_id>", methods=["DELETE"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.no_query()
+@blueprint.alt_response(204)
+def delete_schedule(schedule_id: str) -> Response:
+    """Delete a schedule: queued runs are cancelled, running ones end, the history stays; 7 days to undo."""
+    schedules.delete(context().database, actor(), schedule_id, if_match=if_match(request))
+    return nothing()
+
+
+@blueprint.route("/schedules/<schedule_id>/restore", methods=["POST"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.no_query()
+@blueprint.alt_response(200, schema=answers.Schedule)
+def restore_schedule(schedule_id: str) -> Response:
+    """Bring back a schedule that was deleted in the last 7 days."""
+    return _with_tag(schedules.restore(context().database, actor(), schedule_id))
+
+
+@blueprint.route("/schedules/<schedule_id>/runs", methods=["POST"])
+@blueprint.needs(Permission.OPERATE)
+@blueprint.no_query()
+@blueprint.arguments(RunNowInput, location="json", required=False)
+@blueprint.alt_response(202, schema=answers.Run)
+def run_schedule(body: dict[str, Any], schedule_id: str) -> Response:
+    """Run a schedule now; its next slot stays as it is."""
+    run, _ = runs.run_now(
+        context().database,
+        context().registry,
+        actor(),
+        schedule_id,
+        data=body.get("data"),
+        origin=origin(request, actor()),
+        idempotency=idempotency_key(request),
+    )
+    return answer(run, 202, {"Location": url_for("runs.get_run", run_id=run["id"])})
+
+
+@blueprint.route("/schedules/<schedule_id>/pause", methods=["POST"])
+@blueprint.needs(Permission.OPERATE)
+@blueprint.no_query()
+@blueprint.arguments(PauseInput, location="json", required=False)
+@blueprint.alt_response(200, schema=answers.Schedule)
+def pause_schedule(body: dict[str, Any], schedule_id: str) -> Response:
+    """Stop firing a schedule, for good or until an instant."""
+    return _with_tag(
+        pausing.pause(context().database, actor(), schedule_id, reason=body.get("reason"), until=body.get("until"))
+    )
+
+
+@blueprint.route("/schedules/<schedule_id>/resume", methods=["POST"])
+@blueprint.needs(Permission.OPERATE)
+@blueprint.no_query()
+@blueprint.arguments(ResumeInput, location="json", required=False)
+@blueprint.alt_response(200, schema=answers.Schedule)
+def resume_schedule(body: dict[str, Any], schedule_id: str) -> Response:
+    """Let a schedule go on, and say what becomes of the missed slots."""
+    return _with_tag(pausing.resume(context().database, actor(), schedule_id, missed=body["missed"]))
+
+
+@blueprint.route("/schedules/<schedule_id>/next", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(NextQuery, location="query")
+@blueprint.alt_response(200, schema=answers.NextSlots)
+def next_slots(query: dict[str, Any], schedule_id: str) -> Response:
+    """Return the coming slots of a schedule, with notes on the days when clocks change."""
+    return answer(history.coming(context().database, actor(), schedule_id, count=query["count"]))
+
+
+@blueprint.route("/schedules/<schedule_id>/diagnosis", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.no_query()
+@blueprint.alt_response(200, schema=answers.Diagnosis)
+def diagnose_schedule(schedule_id: str) -> Response:
+    """Say why a schedule is not running, as a checked list."""
+    return answer(diagnosis.diagnose(context().database, actor(), schedule_id))
+
+
+@blueprint.route("/schedules/<schedule_id>/skips", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.alt_response(200, schema=answers.SkipPage)
+def list_skips(query: dict[str, Any], schedule_id: str) -> Response:
+    """List the slots that did not run, newest first."""
+    name = f"skips {schedule_id}"
+    place = pages.decode(name, query, int)
+    items, following = history.skips(
+        context().database, actor(), schedule_id, limit=query["limit"], before_id=place[0] if place else None
+    )
+    cursor = pages.encode(name, query, None if following is None else [following])
+    return answer({"items": items, "next_cursor": cursor})
+
+
+@blueprint.route("/schedules/<schedule_id>/history", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.alt_response(200, schema=answers.HistoryPage)
+def list_history(query: dict[str, Any], schedule_id: str) -> Response:
+    """List who changed what, newest first."""
+    name = f"history {schedule_id}"
+    place = pages.decode(name, query, int)
+    items, following = history.revisions(
+        context().database, actor(), schedule_id, limit=query["limit"], before=place[0] if place else None
+    )
+    cursor = pages.encode(name, query, None if following is None else [following])
+    return answer({"items": items, "next_cursor": cursor})

@@ -1,0 +1,227 @@
+"""Putting a worker together: database, engine, API. The public factory of this distribution."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import secrets
+import socket
+import time
+import uuid
+from importlib import metadata
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy.exc import DBAPIError
+
+from enschedule_core.environment import handler_environment
+from enschedule_core.errors import ConfigurationError, Unavailable
+from enschedule_core.executor import ExecutorOptions
+from enschedule_core.plugins import load_handlers
+from enschedule_core.registry import Registry
+from enschedule_worker import api
+from enschedule_worker.engine import addresses, executors
+from enschedule_worker.engine.housekeeping import Housekeeping
+from enschedule_worker.engine.loop import Engine, EngineOptions
+from enschedule_worker.engine.notices import NoticeSender
+from enschedule_worker.engine.streams import is_server_record
+from enschedule_worker.service import rezoning, sessions
+from enschedule_worker.service.retention import Keep
+from enschedule_worker.settings import WorkerSettings
+from enschedule_worker.store import census, connect, migrate, state, troubles
+from enschedule_worker.store.database import Database
+from enschedule_worker.store.listen import Listener
+from enschedule_worker.store.models import Base
+from enschedule_worker.store.runs import Holder
+
+__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "prepare"]
+
+logger = logging.getLogger(__name__)
+__version__ = metadata.version("enschedule-worker")
+HTTP_THREADS = 16
+READY_WITHIN_SECONDS = 15.0
+
+
+class Worker:
+    """A worker in this process. ``app`` serves its REST API under ``/api/v1``; ``start`` begins to run schedules."""
+
+    def __init__(self, settings: WorkerSettings, registry: Registry) -> None:
+        if settings.database is None:
+            raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
+        self.settings = settings
+        self.registry = registry
+        self.api_key = settings.api_key or secrets.token_urlsafe(32)
+        self.app = Flask("enschedule_worker", static_folder=None)
+        self.database = _open(self.app, settings)
+        self.instance_id = uuid.uuid4().hex
+        self.engine = self._engine()
+        keep = Keep(settings.retention_days, settings.retention_min_runs, settings.retention_failures_days)
+        self._housekeeping = Housekeeping(self.engine, self._card(), keep=keep)
+        self._listener = Listener(self.database)
+        self._notices = NoticeSender(
+            self.database,
+            notify_url=settings.notify_url,
+            base_url=settings.base_url,
+            guard=addresses.Guard.parse(settings.fetch_allow_private),
+        )
+        self._pid: int | None = None
+        api.register(
+            self.app,
+            api.ApiContext(
+                database=self.database,
+                registry=registry,
+                auth=api.AuthPolicy(
+                    api_key=self.api_key,
+                    bound_to_loopback=settings.is_loopback,
+                    trusted_hosts=settings.trusted_hosts,
+                ),
+                engine_ready=self._readiness,
+                version=__version__,
+                default_timezone=settings.default_timezone,
+                keep=keep,
+            ),
+        )
+
+    def start(self) -> None:
+        """Enter the worker in the database and start its engine; a second call does nothing."""
+        if self._pid is not None:
+            return
+        self._pid = os.getpid()
+        # What was loaded until now stays: the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
+        rezoning.recompute(self.database)
+        self._housekeeping.start()
+        self.engine.start()
+        self._notices.start()
+        self._listener.start()
+
+    def stop(self, *, grace_seconds: float | None = None) -> None:
+        """Claim nothing more, let runs end within the grace, give back what has not begun, and sign off."""
+        if self._pid != os.getpid():
+            return
+        self._pid = None
+        self.engine.stop(grace_seconds=grace_seconds)
+        self._notices.stop()
+        self._listener.stop()
+        self._housekeeping.stop()
+
+    def secret(self, name: str) -> str:
+        """Return a secret that all parts on this database share and that survives restarts; made at first use."""
+        return self.database.retrying(
+            lambda tx: state.get_or_create(tx, f"secret:{name}", lambda: secrets.token_urlsafe(32))
+        )
+
+    def login_token(self) -> str:
+        """Return a token that opens one browser session, for the link that a start prints."""
+        return sessions.new_link_token(self.database)
+
+    def _engine(self) -> Engine:
+        settings = self.settings
+        seen = handler_environment(os.environ, settings.handler_env)
+        return Engine(
+            self.database,
+            self.registry,
+            executors.make(
+                settings.executor,
+                ExecutorOptions(
+                    registry=self.registry,
+                    places=settings.concurrency,
+                    environ=seen,
+                    withheld=frozenset(os.environ) - frozenset(seen),
+                    memory_max_bytes=settings.memory_max_bytes,
+                    runs_per_child=settings.runs_per_child,
+                ),
+            ),
+            Holder(settings.worker_id, self.instance_id, settings.worker_tags),
+            EngineOptions(
+                timeout_seconds=settings.timeout_seconds,
+                lease_seconds=settings.lease_seconds,
+                heartbeat_seconds=settings.heartbeat_seconds,
+                grace_seconds=settings.grace_seconds,
+                poll_seconds=settings.poll_seconds,
+                output_max_bytes=settings.output_max_bytes,
+                notify_url=settings.notify_url,
+            ),
+        )
+
+    def _card(self) -> census.WorkerCard:
+        settings = self.settings
+        return census.WorkerCard(
+            instance_id=self.instance_id,
+            id=settings.worker_id,
+            title=settings.worker_title,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            executor=self.engine.executor.name,
+            places=settings.concurrency,
+            tags=settings.worker_tags,
+            heartbeat_seconds=settings.heartbeat_seconds,
+        )
+
+    def _readiness(self) -> tuple[bool, str]:
+        """Say whether the engine runs: for readyz."""
+        if self._pid is None:
+            return False, "The engine has not been started."
+        silent = time.monotonic() - self.engine.turned_at
+        if silent > READY_WITHIN_SECONDS:
+            return False, f"The engine has not turned for {silent:.0f} s."
+        if self.engine.stuck >= self.engine.executor.places:
+            return False, f"All {self.engine.executor.places} places are taken by handlers that do not stop."
+        return True, f"{self.engine.in_flight} of {self.engine.executor.places} places taken."
+
+
+def build_worker(settings: WorkerSettings, registry: Registry | None = None) -> Worker:
+    """Return a worker that is ready to start: its database migrated, its handlers loaded.
+
+    Raises :class:`ConfigurationError` for whatever is wrong with the settings, the database or the list of handlers.
+    Build it in the process that will run it: connections and threads do not survive a fork.
+    """
+    return Worker(settings, registry or load_registry(settings))
+
+
+def load_registry(settings: WorkerSettings) -> Registry:
+    """Load the handlers that the settings name, and see that there is the executor that they name."""
+    registry = load_handlers(import_handlers=settings.import_handlers, handlers_dir=settings.handlers_dir)
+    executors.find(settings.executor, executors.offers(registry))
+    return registry
+
+
+def prepare(settings: WorkerSettings) -> None:
+    """Migrate the database and close it again: whatever is wrong with it is known before a server forks."""
+    if settings.database is None:
+        raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
+    _open(Flask("enschedule_prepare", static_folder=None), settings).dispose()
+
+
+def _open(app: Flask, settings: WorkerSettings) -> Database:
+    """Open the database that the settings name and bring its tables up to date."""
+    assert settings.database is not None
+    engine = _bind(app, settings)
+    database = Database(engine)  # before the first connection, which has to hear its listeners too
+    try:
+        connect.check(engine, settings.database)
+        if settings.migrate == "check":
+            migrate.check(database)
+        else:
+            migrate.upgrade(database)
+    except (Unavailable, DBAPIError) as problem:
+        raise (troubles.unusable(settings.database, problem) or problem) from None
+    return database
+
+
+def _bind(app: Flask, settings: WorkerSettings) -> SqlEngine:
+    """Give ``app`` its engine. Flask-SQLAlchemy holds engine and metadata; the statements are the store's."""
+    assert settings.database is not None
+    threads = HTTP_THREADS + 4
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database.url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connect.engine_options(settings.database, threads)
+    if settings.orm_logging:
+        logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
+    extension = SQLAlchemy(metadata=Base.metadata)
+    extension.init_app(app)
+    with app.app_context():
+        return extension.engine

@@ -1,0 +1,1 @@
+"""The loop that fires, claims, executes and finishes runs."""

@@ -1,0 +1,159 @@
+"""Taking queued runs, complete with the data that they were made for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Executable, Row, and_, select
+
+from enschedule_worker.store import bulk, picking, queue, runs, seal
+from enschedule_worker.store.bindings import Reach
+from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.models import Revision
+from enschedule_worker.store.new_runs import NewRun
+from enschedule_worker.store.tables import table_of
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that this worker holds under ``fence``; ``data`` is sealed. Times are microseconds, database time."""
+
+    run_id: int
+    fence: int
+    root_id: int
+    handler_id: str
+    handler_version: int
+    data: str
+    attempt: int
+    slot_at: int | None
+    schedule_id: str | None
+    idempotency_key: str
+    timeout: int | None
+    not_before: int
+    claimed_at: int
+
+    def open_data(self) -> str:
+        """Return the data as JSON text."""
+        return seal.unseal(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim took; ``contested``: there may be more at once, when another worker has committed."""
+
+    runs: list[ClaimedRun]
+    contested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A run that its worker has fired and claimed at once, with the id of its schedule."""
+
+    run_id: int
+    new: NewRun
+    schedule_id: str
+
+
+_REVISION = table_of(Revision).c
+
+
+def _revisions_statement(dialect: str) -> Executable:
+    found = bulk.rows(dialect, key=bulk.NUMBER, revision=bulk.NUMBER).c
+    same = and_(_REVISION.schedule_key == found.v_key, _REVISION.revision == found.v_revision)
+    return select(_REVISION.schedule_key, _REVISION.revision, _REVISION.data).where(same)
+
+
+_REVISIONS = bulk.Statement(_revisions_statement)
+
+
+class RevisionCache:
+    """The data of the revisions seen last. A revision never changes, so nothing here goes stale."""
+
+    def __init__(self, size: int = 5_000) -> None:
+        self._size = size
+        self._found: OrderedDict[tuple[int, int], str] = OrderedDict()
+
+    def fetch(self, tx: Transaction, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], str]:
+        """Return the data of each (schedule key, revision), reading those that are not here."""
+        missing = set(keys) - self._found.keys()
+        if missing:
+            rows = _REVISIONS.run(tx, sorted(missing)).all()
+            self._found.update(((row.schedule_key, row.revision), row.data) for row in rows)
+        found = {key: self._found[key] for key in keys if key in self._found}
+        for key in found:
+            self._found.move_to_end(key)
+        while len(self._found) > self._size:
+            self._found.popitem(last=False)
+        return found
+
+
+def claim(
+    tx: Transaction,
+    holder: runs.Holder,
+    offers: queue.Offers,
+    reach: Reach,
+    cache: RevisionCache,
+    *,
+    limit: int,
+    lease: int,
+    not_roots: Collection[int] = (),
+) -> Claim:
+    """Claim up to ``limit`` runs (see :func:`enschedule_worker.store.picking.choose`) and fetch their data."""
+    choice = picking.choose(tx, offers, reach, limit=limit, not_roots=not_roots)
+    rows = runs.claim(tx, holder, choice.ids, lease=lease)
+    if not rows:
+        return Claim([], choice.contested)
+    own = queue.data_of(tx, [row.id for row in rows if row.has_data])
+    shared = cache.fetch(tx, {(row.schedule_key, row.revision) for row in rows if not row.has_data})
+    return Claim([_claimed(row, own, shared) for row in rows], choice.contested)
+
+
+def taken(tx: Transaction, cache: RevisionCache, runs: Sequence[Taken]) -> list[ClaimedRun]:
+    """Return what was fired and claimed at once, with its data."""
+    shared = cache.fetch(tx, {_revision_of(one.new) for one in runs}) if runs else {}
+    return [
+        ClaimedRun(
+            run_id=one.run_id,
+            fence=1,
+            root_id=one.run_id,
+            handler_id=one.new.handler_id,
+            handler_version=one.new.handler_version,
+            data=shared[_revision_of(one.new)],
+            attempt=1,
+            slot_at=one.new.slot_at,
+            schedule_id=one.schedule_id,
+            idempotency_key=one.new.occurrence_key.rsplit(":", 1)[0],
+            timeout=one.new.timeout,
+            not_before=one.new.not_before,
+            claimed_at=tx.now,
+        )
+        for one in runs
+    ]
+
+
+def _revision_of(new: NewRun) -> tuple[int, int]:
+    assert new.schedule_key is not None
+    assert new.revision is not None
+    return new.schedule_key, new.revision
+
+
+def _claimed(row: Row[Any], own: dict[int, str], shared: dict[tuple[int, int], str]) -> ClaimedRun:
+    data = own[row.id] if row.has_data else shared.get((row.schedule_key, row.revision), "{}")
+    return ClaimedRun(
+        run_id=row.id,
+        fence=row.fence,
+        root_id=row.root_id or row.id,
+        handler_id=row.handler_id,
+        handler_version=row.handler_version,
+        data=data,
+        attempt=row.attempt,
+        slot_at=row.slot_at,
+        schedule_id=row.schedule_id,
+        idempotency_key=row.occurrence_key.rsplit(":", 1)[0],
+        timeout=row.timeout,
+        not_before=row.not_before,
+        claimed_at=row.started_at,
+    )

@@ -1,0 +1,181 @@
+"""What can be done with runs: start, list, cancel, run again, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from enschedule_core.actor import Actor, Permission
+from enschedule_core.errors import Conflict, NotFound
+from enschedule_core.registry import Registry
+from enschedule_core.run import OriginKind, RunStatus
+from enschedule_core.schema import check_data, encode_json
+from enschedule_worker.service import halting, present
+from enschedule_worker.service.access import reading, writing
+from enschedule_worker.service.handlers import check_fits, settle_version
+from enschedule_worker.service.schedules import existing as existing_schedule
+from enschedule_worker.store import audit, new_runs, run_reads
+from enschedule_worker.store import runs as store
+from enschedule_worker.store import schedules as schedule_store
+from enschedule_worker.store.database import Database, Transaction
+from enschedule_worker.store.seal import seal
+
+
+def _existing(tx: Transaction, actor: Actor, run_id: int) -> Row[Any]:
+    row = run_reads.get(tx, run_id, actor.scope)
+    if row is None:
+        raise NotFound(f"There is no run {run_id:,}.")
+    return row
+
+
+def _brief(tx: Transaction, actor: Actor, run_id: int) -> dict[str, Any]:
+    return present.run(_existing(tx, actor, run_id))
+
+
+def listing(
+    database: Database,
+    actor: Actor,
+    filters: run_reads.RunFilters,
+    *,
+    schedule_id: str | None = None,
+    limit: int = 50,
+    before_id: int | None = None,
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Return a page of runs, newest first, and the id that the next page begins below (``None`` after the last).
+
+    ``schedule_id`` means the schedule that has it, else the one deleted last that had it; no such one has no runs.
+    """
+    with reading(database, actor) as tx:
+        if schedule_id is not None:
+            key = schedule_store.find_key(tx, schedule_id, actor.scope)
+            if key is None:
+                return [], None
+            filters = run_reads.of_schedule(filters, key)
+        rows = run_reads.page(tx, actor.scope, filters, limit=limit + 1, before_id=before_id)
+    shown = rows[:limit]
+    return [present.run(row) for row in shown], shown[-1].id if len(rows) > limit else None
+
+
+def get(database: Database, actor: Actor, run_id: int) -> dict[str, Any]:
+    """Return one run in full."""
+    with reading(database, actor) as tx:
+        row = _existing(tx, actor, run_id)
+        attempts = run_reads.attempts(tx, row)
+    return present.run_detail(row, attempts)
+
+
+def run_now(
+    database: Database,
+    registry: Registry,
+    actor: Actor,
+    schedule_id: str,
+    *,
+    data: Any = None,
+    origin: OriginKind = OriginKind.API,
+    idempotency: str | None = None,
+) -> tuple[dict[str, Any], bool]:
+    """Run a schedule once, now, with its own data or with ``data``; its ``due_at`` stays, a pause does not matter.
+
+    Returns the run and whether it was made now: the same ``idempotency`` key of the same actor gives the same run.
+    Raises :class:`InvalidData` if ``data`` does not fit the handler, :class:`Conflict` while everything is paused.
+    """
+    with writing(database, actor, Permission.OPERATE) as tx:
+        row = existing_schedule(tx, actor, schedule_id, lock=True)
+        halting.refuse(tx)
+        own = None
+        if data is not None:
+            handler = settle_version(tx, row.handler_id, row.handler_version)
+            checked = check_data(data)
+            check_fits(registry, handler, checked)
+            own = seal(encode_json(checked))
+        run_id, made = new_runs.new_manual(
+            tx,
+            row,
+            data=own,
+            actor_name=actor.name,
+            origin_kind=origin,
+            idempotency=None if idempotency is None else f"schedule {row.key}\n{idempotency}",
+        )
+        if made:
+            detail = {"run": run_id, "own_data": own is not None}
+            audit.record(tx, actor, "schedule.run", "schedule", row.id, group_id=row.group_id, detail=detail)
+        return _brief(tx, actor, run_id), made
+
+
+def run_handler(
+    database: Database,
+    registry: Registry,
+    actor: Actor,
+    handler_id: str,
+    version: int | None,
+    data: Any,
+    *,
+    origin: OriginKind = OriginKind.API,
+    idempotency: str | None = None,
+) -> tuple[dict[str, Any], bool]:
+    """Run a handler once without a schedule. Raises :class:`UnknownHandler`, :class:`InvalidData`."""
+    checked = check_data(data)
+    with writing(database, actor, Permission.OPERATE) as tx:
+        halting.refuse(tx)
+        handler = settle_version(tx, handler_id, version)
+        check_fits(registry, handler, checked)
+        run_id, made = new_runs.new_direct(
+            tx,
+            handler.id,
+            handler.version,
+            data=seal(encode_json(checked)),
+            actor_name=actor.name,
+            origin_kind=origin,
+            idempotency=None if idempotency is None else f"handler {handler.id}\n{idempotency}",
+        )
+        if made:
+            audit.record(tx, actor, "run.create", "run", run_id, detail={"handler": f"{handler.id}@{handler.version}"})
+        return _brief(tx, actor, run_id), made
+
+
+def cancel(database: Database, actor: Actor, run_id: int) -> dict[str, Any]:
+    """Cancel a queued run at once, or ask the worker of a running one. Raises :class:`Conflict` if it has ended."""
+    with writing(database, actor, Permission.OPERATE) as tx:
+        row = _existing(tx, actor, run_id)
+        if store.request_cancel(tx, run_id, actor.name) is None:
+            raise Conflict(f"Run {run_id:,} has ended already: {row.status}.")
+        audit.record(tx, actor, "run.cancel", "run", run_id, group_id=row.group_id)
+        return _brief(tx, actor, run_id)
+
+
+def retry(
+    database: Database, actor: Actor, run_id: int, *, with_today: bool = False, idempotency: str | None = None
+) -> dict[str, Any]:
+    """Run a run again: as it was then, or as its schedule is defined today. Returns the new run.
+
+    Raises :class:`Conflict` while the run is open, and if today's definition is wanted and there is none.
+    """
+    with writing(database, actor, Permission.OPERATE) as tx:
+        row = _existing(tx, actor, run_id)
+        if RunStatus(row.status).is_open:
+            raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
+        halting.refuse(tx)
+        today = None
+        if with_today:
+            if row.schedule_id is None or row.schedule_deleted_at is not None:
+                raise Conflict(f"Run {run_id:,} has no schedule any more, so there is no data of today.")
+            today = existing_schedule(tx, actor, row.schedule_id)
+        new_id = new_runs.retry_by_hand(
+            tx,
+            row,
+            actor_name=actor.name,
+            with_today=today,
+            idempotency=None if idempotency is None else f"retry {run_id}\n{idempotency}",
+        )
+        audit.record(tx, actor, "run.retry", "run", run_id, group_id=row.group_id, detail={"run": new_id})
+        return _brief(tx, actor, new_id)
+
+
+def delete(database: Database, actor: Actor, run_id: int) -> None:
+    """Delete a run that has ended, with its output. Raises :class:`Conflict` while it is open."""
+    with writing(database, actor, Permission.EDIT) as tx:
+        row = _existing(tx, actor, run_id)
+        if not store.delete(tx, run_id):
+            raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
+        audit.record(tx, actor, "run.delete", "run", run_id, group_id=row.group_id)

@@ -1,0 +1,330 @@
+"""What can be done with schedules: make, change, list, delete, bring back."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row
+
+from enschedule_core.actor import Actor, Permission
+from enschedule_core.clock import from_micros, to_micros
+from enschedule_core.errors import Conflict, FieldError, InvalidInput, NotFound, StaleRevision
+from enschedule_core.registry import Registry
+from enschedule_core.schedule import is_valid_id, slug
+from enschedule_core.schema import encode_json
+from enschedule_core.wire.definition import Definition, canonical, merged
+from enschedule_worker.service import chains, firing, pausing, present
+from enschedule_worker.service.access import reading, writing
+from enschedule_worker.service.handlers import check_fits, settle_version
+from enschedule_worker.store import audit, bindings, limits, runs, state
+from enschedule_worker.store import schedule_lists as lists
+from enschedule_worker.store import schedules as store
+from enschedule_worker.store.database import Database, Transaction
+from enschedule_worker.store.seal import seal, unseal
+
+UNDO_SECONDS = 7 * 86_400
+CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
+Changed = tuple[dict[str, Any], str]
+
+
+def existing(tx: Transaction, actor: Actor, schedule_id: str, *, lock: bool = False) -> Row[Any]:
+    """Return the whole row of a schedule. Raises :class:`NotFound`, also for one outside the actor's scope."""
+    row = store.get(tx, schedule_id, actor.scope, lock=lock)
+    if row is None:
+        raise NotFound(f"There is no schedule {schedule_id}.", hint="Ids are listed by GET /api/v1/schedules.")
+    return row
+
+
+def listing(
+    database: Database,
+    actor: Actor,
+    filters: lists.Filters,
+    *,
+    sort: str = "due_at",
+    limit: int = 50,
+    after: lists.Place | None = None,
+) -> tuple[list[dict[str, Any]], lists.Place | None]:
+    """Return a page of schedules, and where the next one begins (``None`` after the last)."""
+    with reading(database, actor) as tx:
+        rows = lists.page(tx, actor.scope, filters, sort=sort, limit=limit + 1, after=after)
+    shown = rows[:limit]
+    following = lists.place_of(shown[-1], sort) if len(rows) > limit else None
+    return [present.schedule(row) for row in shown], following
+
+
+def get(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any]:
+    """Return one schedule."""
+    with reading(database, actor) as tx:
+        row = existing(tx, actor, schedule_id)
+    return present.schedule(row)
+
+
+def create(database: Database, registry: Registry, actor: Actor, definition: Definition) -> Changed:
+    """Make a schedule; without an id it gets one from its title.
+
+    Raises :class:`Conflict` if the id is taken, :class:`InvalidTrigger`, :class:`UnknownHandler`, :class:`InvalidData`.
+    """
+    with writing(database, actor, Permission.EDIT) as tx:
+        if definition.id is not None and store.id_taken(tx, definition.id):
+            raise Conflict(
+                f"There is a schedule {definition.id} already.",
+                hint=f"PUT /api/v1/schedules/{definition.id} replaces it; another id makes a new one.",
+                errors=[FieldError("id", f"There is a schedule {definition.id} already.")],
+            )
+        row = _insert(tx, registry, actor, definition)
+    return present.schedule(row), CREATED
+
+
+def replace_or_create(
+    database: Database, registry: Registry, actor: Actor, definition: Definition, *, if_match: str | None = None
+) -> Changed:
+    """Make the schedule with the id of ``definition``, or give it this definition.
+
+    ``paused``, ``due_at`` and the history stay unless ``paused`` is said; ``due_at`` moves only if the trigger
+    changes. ``if_match`` is the revision that the asker has seen. Raises what :func:`create` raises, and
+    :class:`StaleRevision` with the ``current`` schedule.
+    """
+    if definition.id is None:
+        raise InvalidInput("id: Is missing.", errors=[FieldError("id", "Is missing.")])
+    with writing(database, actor, Permission.EDIT) as tx:
+        row = store.get(tx, definition.id, actor.scope, lock=True)
+        _check_revision(row, if_match)
+        if row is None:
+            return present.schedule(_insert(tx, registry, actor, definition)), CREATED
+        return _update(tx, registry, actor, row, definition)
+
+
+def edit(
+    database: Database,
+    registry: Registry,
+    actor: Actor,
+    schedule_id: str,
+    patch: Any,
+    *,
+    default_timezone: str = "UTC",
+    if_match: str | None = None,
+) -> Changed:
+    """Replace each top-level field that ``patch`` names. Raises what :func:`replace_or_create` raises."""
+    with writing(database, actor, Permission.EDIT) as tx:
+        row = existing(tx, actor, schedule_id, lock=True)
+        _check_revision(row, if_match)
+        whole = merged(present.definition(row), patch)
+        definition = Definition.from_wire(whole, id=schedule_id, default_timezone=default_timezone)
+        return _update(tx, registry, actor, row, definition)
+
+
+def delete(database: Database, actor: Actor, schedule_id: str, *, if_match: str | None = None) -> None:
+    """Delete a schedule: its queued runs are cancelled, running ones end, its history stays; 7 days to undo."""
+    with writing(database, actor, Permission.EDIT) as tx:
+        row = existing(tx, actor, schedule_id, lock=True)
+        _check_revision(row, if_match)
+        runs.cancel_queued_of(tx, row.key, actor.name)
+        gone = {"id": f"{row.id}{store.DELETED_MARK}{row.key}", "deleted_at": tx.now, "fire_at": None, "retry_at": None}
+        store.change(tx, row.key, gone)
+        audit.record(tx, actor, "schedule.delete", "schedule", row.id, group_id=row.group_id)
+        tx.wake_engine()
+
+
+def restore(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any]:
+    """Bring back the schedule deleted last that had this id; it goes on at its next slot.
+
+    Raises :class:`NotFound` after 7 days, :class:`Conflict` if the id is taken again.
+    """
+    with writing(database, actor, Permission.EDIT) as tx:
+        gone = store.deleted(tx, schedule_id, actor.scope)
+        if store.id_taken(tx, schedule_id):
+            raise Conflict(f"There is a schedule {schedule_id}; it cannot be brought back beside it.")
+        if gone is None or gone.deleted_at < tx.now - UNDO_SECONDS * 1_000_000:
+            raise NotFound(f"No schedule {schedule_id} was deleted in the last 7 days.")
+        due_at = pausing.due_after_now(tx, gone)
+        values = {"id": schedule_id, "deleted_at": None, "due_at": due_at, "updated_at": tx.now}
+        fire_at = gone.paused_until if gone.paused else due_at
+        store.change(tx, gone.key, {**values, "fire_at": fire_at})
+        audit.record(tx, actor, "schedule.restore", "schedule", schedule_id, group_id=gone.group_id)
+        tx.wake_engine()
+        row = existing(tx, actor, schedule_id)
+    return present.schedule(row)
+
+
+def _check_revision(row: Row[Any] | None, if_match: str | None) -> None:
+    if if_match is None:
+        return
+    if row is None:
+        raise StaleRevision("There is no such schedule any more.", extra={"current": None})
+    if if_match not in ("*", str(row.revision)):
+        raise StaleRevision(
+            f"{row.id} was changed meanwhile: it has revision {row.revision}, not {if_match}.",
+            hint="Read it again, and send its ETag as If-Match.",
+            extra={"current": present.schedule(row)},
+        )
+
+
+def _unmasked(definition: Definition, row: Row[Any] | None) -> Definition:
+    """Return the definition with the stored address where it names that as it was shown: without what is secret of it.
+
+    Raises :class:`InvalidInput` for one that was shown of something else.
+    """
+    shown = definition.policies.notify
+    if shown is None or not shown.endswith(f"/{present.MASK}"):
+        return definition
+    stored = None if row is None else present.definition(row)["notify"]
+    if present.masked(stored) != shown:
+        message = f"{present.MASK} stands for what is not shown; write the whole address."
+        raise InvalidInput(f"notify: {message}", errors=[FieldError("notify", message)])
+    return replace(definition, policies=replace(definition.policies, notify=stored))
+
+
+def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Definition) -> Row[Any]:
+    now = from_micros(tx.now)
+    definition.check_fires(now)
+    handler = settle_version(tx, definition.handler_id, definition.handler_version)
+    check_fits(registry, handler, definition.data)
+    settled = _unmasked(definition.with_version(handler.version), None)
+    if settled.id is None:
+        settled = replace(settled, id=_free_id(tx, settled.title))
+    chains.check(tx, str(settled.id), settled.policies, None)
+    due = settled.trigger.next_after(now)
+    due_at = None if due is None else to_micros(due)
+    values = {
+        **_columns(tx, settled),
+        "id": settled.id,
+        "revision": 1,
+        "due_at": due_at,
+        "fire_at": due_at,
+        "created_at": tx.now,
+        "created_by": actor.name,
+        "updated_at": tx.now,
+    }
+    if settled.paused:
+        values.update(pausing.paused_columns(tx, actor))
+    key = store.add(tx, values, settled.tags)
+    _save_revision(tx, actor, key, 1, settled)
+    audit.record(tx, actor, "schedule.create", "schedule", str(settled.id))
+    tx.wake_engine()
+    return existing(tx, actor, str(settled.id))
+
+
+def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
+    """Return the columns that say the definition, except for id and data."""
+    policies = definition.policies
+    return {
+        "title": definition.title,
+        "description": definition.description,
+        "handler_id": definition.handler_id,
+        "handler_version": definition.handler_version,
+        "trigger_kind": definition.trigger.kind,
+        "trigger": encode_json(definition.trigger.to_wire()),
+        "policies": encode_json(policies.to_wire()),
+        "overlap": policies.overlap.value,
+        "priority": policies.priority,
+        "max_running": policies.max_running,
+        "concurrency_group": policies.concurrency_group,
+        "worker_id": policies.worker.id,
+        "worker_tags": encode_json(list(policies.worker.tags)) if policies.worker.tags else None,
+        "binding": bindings.key_of(tx, policies.worker),
+        "on_success": policies.on_success,
+        "on_failure": policies.on_failure,
+        "tags": encode_json(list(definition.tags)),
+        "managed_by": definition.managed_by,
+    }
+
+
+def _save_revision(tx: Transaction, actor: Actor, key: int, revision: int, definition: Definition) -> None:
+    rest = definition.as_dict()
+    data = rest.pop("data")
+    if definition.policies.priority:
+        state.get_or_create(tx, firing.RANKED, lambda: "true")
+    store.add_revision(
+        tx, key, revision, data=seal(encode_json(data)), definition=encode_json(rest), saved_by=actor.name
+    )
+
+
+def _free_id(tx: Transaction, title: str) -> str:
+    """Return an id made from the title that no schedule has."""
+    base = slug(title)[:80].rstrip("-._") or "schedule"
+    for number in range(1, 20):
+        found = base if number == 1 else f"{base}-{number}"
+        if is_valid_id(found) and not store.id_taken(tx, found):
+            return found
+    return f"{base}-{secrets.token_hex(6)}"
+
+
+def _update(tx: Transaction, registry: Registry, actor: Actor, row: Row[Any], definition: Definition) -> Changed:
+    handler = settle_version(tx, definition.handler_id, definition.handler_version, stored=_stored(row, definition))
+    settled = _unmasked(definition.with_version(handler.version), row)
+    before, after = present.definition(row), settled.as_dict()
+    trigger_changed = canonical(before["trigger"]) != canonical(after["trigger"])
+    if trigger_changed:
+        settled.check_fires(from_micros(tx.now))
+    if canonical(before["data"]) != canonical(after["data"]) or before["handler"] != after["handler"]:
+        check_fits(registry, handler, settled.data)
+    chains.check(tx, row.id, settled.policies, row)
+    edited = canonical(before) != canonical(after)
+    values = _rearmed(tx, row, settled, trigger_changed=trigger_changed, edited=edited)
+    if edited:
+        revision = row.revision + 1
+        values |= {**_columns(tx, settled), "revision": revision, "updated_at": tx.now}
+        _limit_open_runs(tx, row, settled)
+        store.replace_tags(tx, row.key, settled.tags)
+        _save_revision(tx, actor, row.key, revision, settled)
+    if values:
+        store.change(tx, row.key, values)
+        tx.wake_engine()
+    switched = _switch(tx, actor, settled)
+    if not (edited or values or switched):
+        return present.schedule(row), UNCHANGED
+    if edited or values:
+        audit.record(tx, actor, "schedule.update", "schedule", row.id, group_id=row.group_id)
+    return present.schedule(existing(tx, actor, row.id)), UPDATED
+
+
+def _limit_open_runs(tx: Transaction, row: Row[Any], definition: Definition) -> None:
+    """Let runs that are open observe a limit that is new; all else about them stays as they were made."""
+    policies = definition.policies
+    begins = policies.max_running is not None and row.max_running is None
+    if begins or policies.concurrency_group != row.concurrency_group:
+        limits.apply_to_open(tx, row.key, policies.concurrency_group)
+
+
+def _stored(row: Row[Any], definition: Definition) -> int | None:
+    return row.handler_version if row.handler_id == definition.handler_id else None
+
+
+def _rearmed(
+    tx: Transaction, row: Row[Any], definition: Definition, *, trigger_changed: bool, edited: bool
+) -> dict[str, Any]:
+    """Return the columns about when it is due: moved by a new trigger, by an edit of a broken one, or armed again."""
+    following = definition.trigger.next_after(from_micros(tx.now))
+    arm_again = definition.trigger.kind == "once" and row.due_at is None and following is not None
+    if not trigger_changed and not arm_again and not (edited and row.broken_reason is not None):
+        return {}
+    due_at = None if following is None else to_micros(following)
+    values: dict[str, Any] = {"due_at": due_at, "broken_reason": None, "faults": 0}
+    if trigger_changed or arm_again:
+        values["slots_fired"] = 0
+    if not row.paused:
+        values["fire_at"] = due_at
+    return values
+
+
+def _switch(tx: Transaction, actor: Actor, definition: Definition) -> bool:
+    """Pause or resume if the definition says so and it is not so already."""
+    if definition.paused is None:
+        return False
+    row = existing(tx, actor, str(definition.id))
+    if definition.paused == bool(row.paused):
+        return False
+    if definition.paused:
+        pausing.pause_row(tx, actor, row)
+    else:
+        pausing.resume_row(tx, actor, row)
+    return True
+
+
+def stored_definition(text: str, data: str) -> dict[str, Any]:
+    """Return the wire form of a stored revision."""
+    found: dict[str, Any] = json.loads(text)
+    return {**found, "data": json.loads(unseal(data))}

@@ -1,0 +1,333 @@
+"""The worker's settings: one table, read from a given environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from enschedule_core.errors import ConfigurationError
+from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
+from enschedule_core.settings import Kind, Setting, Values, read, unknown
+from enschedule_worker.store.location import SERVERS, Location, locate
+
+DATABASE_SETTINGS = (
+    Setting("SQLITE", Kind.TEXT, None, "The database file, :memory:, or true to take the path from DB_DATABASE."),
+    *(
+        Setting(
+            name,
+            Kind.TEXT,
+            None,
+            f"{server.title}: a URI, or true to take the parts from DB_USER and so on.",
+            example=server.example,
+            secret=True,
+        )
+        for name, server in SERVERS.items()
+    ),
+    Setting(
+        "DATABASE_URL",
+        Kind.TEXT,
+        None,
+        "The URI of a database, where none of the variables above is set.",
+        example=SERVERS["POSTGRES"].example,
+        secret=True,
+    ),
+    Setting("DB_USER", Kind.TEXT, None, "The user of the database.", example="enschedule"),
+    Setting("DB_PASSWORD", Kind.TEXT, None, "The password of that user; any character is allowed.", secret=True),
+    Setting("DB_HOST", Kind.TEXT, None, "The server; localhost without it.", example="db.example.org"),
+    Setting("DB_PORT", Kind.PORT, None, "The port of the server; the usual one without it.", example="5432"),
+    Setting("DB_DATABASE", Kind.TEXT, None, "The name of the database; the file, where SQLITE is true."),
+    Setting("ORM_LOGGING", Kind.FLAG, False, "true: the log shows every SQL statement, without its values."),
+)
+
+SETTINGS = (
+    *DATABASE_SETTINGS,
+    Setting(
+        "API_KEY", Kind.TEXT, None, "The shared key that opens the REST API; a random one without it.", secret=True
+    ),
+    Setting(
+        "IMPORT_HANDLERS",
+        Kind.TEXT,
+        None,
+        "Comma-separated handlers to load: distributions, modules, module:name, files.",
+    ),
+    Setting("HANDLERS_DIR", Kind.TEXT, None, "A folder of .py files with handlers, loaded besides."),
+    Setting("API_ENDPOINT", Kind.FLAG, False, "true: the standalone worker serves its REST API."),
+    Setting("ENSCHEDULE_HOST", Kind.TEXT, "127.0.0.1", "The address to listen on.", aliases=("HOST",)),
+    Setting("ENSCHEDULE_PORT", Kind.PORT, None, "The port to listen on.", aliases=("PORT",), example="8080"),
+    Setting("ENSCHEDULE_CONCURRENCY", Kind.INTEGER, 8, "How many runs go on at once.", minimum=1),
+    Setting("ENSCHEDULE_EXECUTOR", Kind.TEXT, "process", "What runs handlers: process, thread, or a plugin's."),
+    Setting(
+        "ENSCHEDULE_HANDLER_ENV",
+        Kind.LIST,
+        (),
+        "Variables that handlers in child processes see besides; * stands for the rest of a name.",
+        example="AWS_*,SMTP_HOST",
+    ),
+    Setting(
+        "ENSCHEDULE_MEMORY_MAX_BYTES",
+        Kind.INTEGER,
+        0,
+        "How much memory a run in a child process may take; 0 is no limit.",
+        minimum=0,
+    ),
+    Setting(
+        "ENSCHEDULE_RUNS_PER_CHILD", Kind.INTEGER, 10_000, "After how many runs a child process is replaced.", minimum=1
+    ),
+    Setting(
+        "ENSCHEDULE_WORKER_ID", Kind.TEXT, None, "The name of this worker; the host name without it.", example="web-1"
+    ),
+    Setting(
+        "ENSCHEDULE_WORKER_TITLE", Kind.TEXT, None, "How pages call this worker; its id without it.", example="Web 1"
+    ),
+    Setting(
+        "ENSCHEDULE_WORKER_TAGS",
+        Kind.LIST,
+        (),
+        "What schedules may ask a worker for, apart by commas.",
+        example="gpu,stockholm",
+    ),
+    Setting(
+        "ENSCHEDULE_TIMEZONE", Kind.TIMEZONE, "UTC", "The zone of schedules that name none.", example="Europe/Stockholm"
+    ),
+    Setting(
+        "ENSCHEDULE_TIMEOUT_SECONDS", Kind.DURATION, timedelta(hours=1), "When a run ends at the latest.", minimum=0.1
+    ),
+    Setting(
+        "ENSCHEDULE_LEASE_SECONDS",
+        Kind.DURATION,
+        timedelta(seconds=45),
+        "How long a silent worker keeps its runs.",
+        minimum=1,
+    ),
+    Setting(
+        "ENSCHEDULE_HEARTBEAT_SECONDS",
+        Kind.DURATION,
+        timedelta(seconds=10),
+        "How often a worker is heard.",
+        minimum=0.2,
+    ),
+    Setting(
+        "ENSCHEDULE_GRACE_SECONDS",
+        Kind.DURATION,
+        timedelta(seconds=30),
+        "How long runs may go on when asked to stop.",
+        minimum=0,
+    ),
+    Setting(
+        "ENSCHEDULE_POLL_SECONDS", Kind.DURATION, timedelta(seconds=1), "How often an idle worker looks.", minimum=0.05
+    ),
+    Setting(
+        "ENSCHEDULE_OUTPUT_MAX_BYTES", Kind.INTEGER, 10 * 1024 * 1024, "How much output of a run is kept.", minimum=1024
+    ),
+    Setting("ENSCHEDULE_RETENTION_DAYS", Kind.INTEGER, 90, "How long runs are kept; 0 keeps them for ever.", minimum=0),
+    Setting(
+        "ENSCHEDULE_RETENTION_MIN_RUNS",
+        Kind.INTEGER,
+        20,
+        "The newest runs of each schedule stay, whatever their age.",
+        minimum=0,
+    ),
+    Setting(
+        "ENSCHEDULE_RETENTION_FAILURES_DAYS",
+        Kind.INTEGER,
+        365,
+        "How long runs that did not succeed are kept; 0 keeps them for ever.",
+        minimum=0,
+    ),
+    Setting(
+        "ENSCHEDULE_NOTIFY_URL",
+        Kind.TEXT,
+        None,
+        "Is told when a schedule starts failing and when it recovers.",
+        secret=True,
+        example="https://hooks.example.org/enschedule",
+    ),
+    Setting(
+        "ENSCHEDULE_BASE_URL",
+        Kind.TEXT,
+        None,
+        "Where people find the pages: the beginning of links in messages.",
+        example="https://jobs.example.org",
+    ),
+    Setting(
+        "ENSCHEDULE_MIGRATE",
+        Kind.CHOICE,
+        "auto",
+        "auto: a start brings the tables up to date; check: it refuses to start where they are not.",
+        choices=("auto", "check"),
+    ),
+    Setting(
+        "ENSCHEDULE_TRUSTED_HOSTS",
+        Kind.LIST,
+        (),
+        "Names that a Host header may have; empty means any.",
+        example="jobs.example.org",
+    ),
+    Setting(
+        "ENSCHEDULE_LOG_LEVEL",
+        Kind.CHOICE,
+        "info",
+        "How much the log says.",
+        choices=("debug", "info", "warning", "error"),
+    ),
+)
+
+ALLOW_PRIVATE = Setting(
+    "ENSCHEDULE_FETCH_ALLOW_PRIVATE", Kind.TEXT, "false", "Read by the fetch handler, and for notices of schedules."
+)
+OTHERS = (
+    ALLOW_PRIVATE,
+    Setting("ENSCHEDULE_URL", Kind.TEXT, None, "Read by the command line."),
+    Setting("ENSCHEDULE_API_KEY", Kind.TEXT, None, "Read by the command line.", secret=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """Everything that a worker is told. Durations are in seconds; ``database`` is ``None`` where none was named."""
+
+    database: Location | None
+    orm_logging: bool = False
+    api_key: str | None = field(repr=False, default=None)
+    import_handlers: str | None = None
+    handlers_dir: Path | None = None
+    api_endpoint: bool = False
+    host: str = "127.0.0.1"
+    port: int | None = None
+    concurrency: int = 8
+    worker_id: str = "worker"
+    worker_title: str = "worker"
+    default_timezone: str = "UTC"
+    timeout_seconds: float = 3600.0
+    lease_seconds: float = 45.0
+    heartbeat_seconds: float = 10.0
+    grace_seconds: float = 30.0
+    poll_seconds: float = 1.0
+    output_max_bytes: int = 10 * 1024 * 1024
+    executor: str = "process"
+    handler_env: tuple[str, ...] = ()
+    memory_max_bytes: int = 0
+    runs_per_child: int = 10_000
+    worker_tags: tuple[str, ...] = ()
+    retention_days: int = 90
+    retention_min_runs: int = 20
+    retention_failures_days: int = 365
+    notify_url: str | None = field(repr=False, default=None)
+    fetch_allow_private: str = "false"
+    base_url: str | None = None
+    migrate: str = "auto"
+    trusted_hosts: tuple[str, ...] = ()
+    log_level: str = "info"
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_loopback(self) -> bool:
+        """True if only this machine can reach the address that the server is bound to."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def read_settings(
+    environ: Mapping[str, str], *, folder: Path | None = None, other_settings: Iterable[Setting] = ()
+) -> WorkerSettings:
+    """Read the table from ``environ``; relative paths start at ``folder``, by default the working directory.
+
+    ``other_settings`` are those of the program that the worker is a part of: known, but not read here.
+    Raises :class:`ConfigurationError` that names the variable and shows a valid value.
+    """
+    values = read(SETTINGS, environ)
+    here = folder or Path.cwd()
+    worker_id = values.text("ENSCHEDULE_WORKER_ID") or _host_name()
+    if WORKER_NAME_PATTERN.fullmatch(worker_id) is None:
+        raise ConfigurationError(
+            f"ENSCHEDULE_WORKER_ID: {worker_id!r} is not a name; letters, digits, '.', '_' and '-', at most 100.",
+            hint="For example ENSCHEDULE_WORKER_ID=web-1",
+        )
+    _check_lease(values)
+    handlers_dir = values.text("HANDLERS_DIR")
+    port = values.text("ENSCHEDULE_PORT")
+    return WorkerSettings(
+        database=locate(_database_variables(values), folder=here),
+        orm_logging=values.flag("ORM_LOGGING"),
+        api_key=values.text("API_KEY"),
+        import_handlers=values.text("IMPORT_HANDLERS"),
+        handlers_dir=None if handlers_dir is None else (here / Path(handlers_dir).expanduser()).absolute(),
+        api_endpoint=values.flag("API_ENDPOINT"),
+        host=values.text("ENSCHEDULE_HOST") or "127.0.0.1",
+        port=None if port is None else int(port),
+        concurrency=values.number("ENSCHEDULE_CONCURRENCY"),
+        worker_id=worker_id,
+        worker_title=values.text("ENSCHEDULE_WORKER_TITLE") or worker_id,
+        default_timezone=values.text("ENSCHEDULE_TIMEZONE") or "UTC",
+        timeout_seconds=_seconds(values, "TIMEOUT"),
+        lease_seconds=_seconds(values, "LEASE"),
+        heartbeat_seconds=_seconds(values, "HEARTBEAT"),
+        grace_seconds=_seconds(values, "GRACE"),
+        poll_seconds=_seconds(values, "POLL"),
+        output_max_bytes=values.number("ENSCHEDULE_OUTPUT_MAX_BYTES"),
+        executor=values.text("ENSCHEDULE_EXECUTOR") or "process",
+        handler_env=values.items("ENSCHEDULE_HANDLER_ENV"),
+        memory_max_bytes=values.number("ENSCHEDULE_MEMORY_MAX_BYTES"),
+        runs_per_child=values.number("ENSCHEDULE_RUNS_PER_CHILD"),
+        worker_tags=_worker_tags(values),
+        retention_days=values.number("ENSCHEDULE_RETENTION_DAYS"),
+        retention_min_runs=values.number("ENSCHEDULE_RETENTION_MIN_RUNS"),
+        retention_failures_days=values.number("ENSCHEDULE_RETENTION_FAILURES_DAYS"),
+        notify_url=_url(values, "ENSCHEDULE_NOTIFY_URL", "https://hooks.example.org/enschedule"),
+        fetch_allow_private=read((ALLOW_PRIVATE,), environ).text(ALLOW_PRIVATE.name) or "false",
+        base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
+        migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
+        trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
+        log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
+        warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
+    )
+
+
+def _worker_tags(values: Values) -> tuple[str, ...]:
+    tags = tuple(sorted(set(values.items("ENSCHEDULE_WORKER_TAGS"))))
+    for tag in tags:
+        if WORKER_TAG_PATTERN.fullmatch(tag) is None:
+            raise ConfigurationError(
+                f"ENSCHEDULE_WORKER_TAGS: {tag!r} is not a tag; letters, digits, '.', '_' and '-', at most 50.",
+                hint="For example ENSCHEDULE_WORKER_TAGS=gpu,stockholm",
+            )
+    return tags
+
+
+def _url(values: Values, name: str, example: str) -> str | None:
+    text = values.text(name)
+    if text is not None and re.fullmatch(r"https?://[!-~]+", text) is None:
+        raise ConfigurationError(f"{name} is not an http or https URL.", hint=f"For example {name}={example}")
+    return None if text is None else text.rstrip("/")
+
+
+def _database_variables(values: Values) -> dict[str, str]:
+    texts = {setting.name: values.text(setting.name) for setting in DATABASE_SETTINGS}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _seconds(values: Values, name: str) -> float:
+    return values.duration(f"ENSCHEDULE_{name}_SECONDS").total_seconds()
+
+
+def _check_lease(values: Values) -> None:
+    lease, heartbeat = _seconds(values, "LEASE"), _seconds(values, "HEARTBEAT")
+    if lease < 2 * heartbeat:
+        raise ConfigurationError(
+            f"ENSCHEDULE_LEASE_SECONDS ({lease:g} s) must be at least twice "
+            f"ENSCHEDULE_HEARTBEAT_SECONDS ({heartbeat:g} s), or one late heartbeat loses runs.",
+            hint=f"For example ENSCHEDULE_LEASE_SECONDS={4 * heartbeat:g}",
+        )
+
+
+def _host_name() -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).lstrip("._-")[:100]
+    return name or f"worker-{os.getpid()}"

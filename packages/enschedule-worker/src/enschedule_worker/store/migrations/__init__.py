@@ -1,0 +1,1 @@
+"""The history of the tables: one chain of migrations for all databases. Later ones only add."""

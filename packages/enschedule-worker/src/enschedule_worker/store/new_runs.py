@@ -1,0 +1,296 @@
+"""Making runs: of slots, by hand, and as another attempt. They begin as ``queued``.
+
+``occurrence_key`` is what makes a run exist once: ``s<schedule key>:<slot>:<attempt>`` for slots, and
+``m<id>:<attempt>`` for the others, where the id comes from the request's ``Idempotency-Key`` if it has one.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import BigInteger, Executable, Row, bindparam, false, insert, literal, literal_column, select
+
+from enschedule_core.run import OriginKind, RunStatus
+from enschedule_worker.store import bulk, limits, standing
+from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.models import Run, RunDetail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to insert. Times are in microseconds; ``data`` is own data, ``None`` stands for that of the revision."""
+
+    occurrence_key: str
+    handler_id: str
+    handler_version: int
+    origin_kind: str
+    queued_at: int
+    not_before: int
+    schedule_key: int | None = None
+    revision: int | None = None
+    group_id: int | None = None
+    data: str | None = None
+    slot_at: int | None = None
+    attempt: int = 1
+    losses: int = 0
+    origin_actor: str | None = None
+    rank: int = 0
+    serial: bool = False
+    retry: str = ""
+    on_lost: str = ""
+    timeout: int | None = None
+    root_id: int | None = None
+    retry_of: int | None = None
+    depth: int = 0
+    expires_at: int | None = None
+    binding: int = 0
+    limited: bool = False
+    concurrency_group: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns of ``runs``."""
+        columns = {name: getattr(self, name) for name in _COLUMNS}
+        columns["has_data"] = self.data is not None
+        columns["status"] = RunStatus.QUEUED
+        return columns
+
+
+_COLUMNS = tuple(name for name in NewRun.__dataclass_fields__ if name != "data")
+_TEXTS = {"occurrence_key", "handler_id", "origin_kind", "origin_actor", "retry", "on_lost", "concurrency_group"}
+_FLAGS = {"serial", "limited"}
+_KINDS = {name: bulk.TEXT if name in _TEXTS else bulk.FLAG if name in _FLAGS else bulk.NUMBER for name in _COLUMNS}
+_values = attrgetter(*_COLUMNS)
+
+
+def _insert_statement(dialect: str, *, running: bool) -> Executable:
+    found = bulk.rows(dialect, **_KINDS).c
+    constants: dict[str, Any] = dict.fromkeys(("output_bytes", "output_lines"), literal_column("0"))
+    constants |= dict.fromkeys(("has_data", "output_truncated"), false())
+    if running:
+        constants |= {"status": literal(RunStatus.RUNNING.value), "fence": literal_column("1")}
+        constants |= {name: bindparam(name) for name in ("worker_id", "worker_instance")}
+        constants |= {name: bindparam(name, type_=BigInteger()) for name in ("started_at", "lease_until")}
+    else:
+        constants |= {"status": literal(RunStatus.QUEUED.value), "fence": literal_column("0")}
+    given = select(*(found[f"v_{name}"] for name in _COLUMNS), *constants.values())
+    return insert(Run).from_select([*_COLUMNS, *constants], given, include_defaults=False)
+
+
+_INSERT = bulk.Statement(partial(_insert_statement, running=False))
+_INSERT_RUNNING = bulk.Statement(partial(_insert_statement, running=True))
+
+
+def _ids_statement(dialect: str) -> Executable:
+    found = bulk.rows(dialect, occurrence_key=bulk.TEXT).c
+    return select(Run.occurrence_key, Run.id).where(Run.occurrence_key.in_(select(found.v_occurrence_key)))
+
+
+_IDS = bulk.Statement(_ids_statement)
+
+
+def slot_key(schedule_key: int, slot_at: int, attempt: int) -> str:
+    """Return the occurrence key of a slot's attempt."""
+    return f"s{schedule_key}:{slot_at}:{attempt}"
+
+
+def manual_key(actor: str, idempotency: str | None) -> str:
+    """Return the occurrence key of a first attempt that no slot asked for; the same for a repeated request."""
+    name = uuid.uuid5(uuid.NAMESPACE_OID, f"{actor}\n{idempotency}") if idempotency else uuid.uuid4()
+    return f"m{name.hex}:1"
+
+
+def chain_key(root_id: int, target_key: int) -> str:
+    """Return the occurrence key of the run of a schedule that follows a chain of attempts: one, whoever asks twice."""
+    name = uuid.uuid5(uuid.NAMESPACE_OID, f"chain {root_id} {target_key}")
+    return f"m{name.hex}:1"
+
+
+def next_attempt_key(occurrence_key: str, attempt: int) -> str:
+    """Return the occurrence key of a later attempt of the same chain."""
+    return f"{occurrence_key.rsplit(':', 1)[0]}:{attempt}"
+
+
+def insert_one(tx: Transaction, new: NewRun) -> int:
+    """Insert a run and return its id; the schedule's count of open runs follows."""
+    run_id = _insert(tx, new)
+    if new.schedule_key is not None:
+        standing.opened(tx, {new.schedule_key: 1})
+    tx.wake_engine()
+    return run_id
+
+
+def insert_many(tx: Transaction, runs: Sequence[NewRun]) -> None:
+    """Insert runs in as few statements as it takes. The caller keeps the schedules' counts of open runs."""
+    _INSERT.changed(tx, [_values(new) for new in runs if new.data is None])
+    for new in runs:
+        if new.data is not None:
+            _insert(tx, new)
+
+
+def insert_running(tx: Transaction, runs: Sequence[NewRun], *, worker_id: str, instance: str, lease: int) -> list[int]:
+    """Insert runs that their worker fires and claims at once, and return their ids in this order.
+
+    What a claim would set is set: fence 1, and a lease of ``lease`` microseconds. Only for runs without own data.
+    """
+    if not runs:
+        return []
+    holding = {"worker_id": worker_id, "worker_instance": instance}
+    _INSERT_RUNNING.run(tx, [_values(new) for new in runs], started_at=tx.now, lease_until=tx.now + lease, **holding)
+    found = _IDS.run(tx, [(new.occurrence_key,) for new in runs]).all()
+    ids = {row.occurrence_key: int(row.id) for row in found}
+    return [ids[new.occurrence_key] for new in runs]
+
+
+def existing(tx: Transaction, occurrence_keys: Collection[str]) -> set[str]:
+    """Return those of the occurrence keys that have a run."""
+    found = tx.execute(select(Run.occurrence_key).where(Run.occurrence_key.in_(list(occurrence_keys)))).scalars()
+    return set(found)
+
+
+def _insert(tx: Transaction, new: NewRun) -> int:
+    key = tx.execute(insert(Run).values(**new.row())).inserted_primary_key
+    assert key is not None
+    run_id = int(key[0])
+    if new.data is not None:
+        tx.execute(insert(RunDetail).values(run_id=run_id, data=new.data))
+    return run_id
+
+
+def _once(tx: Transaction, new: NewRun) -> tuple[int, bool]:
+    """Insert ``new`` unless a run with its occurrence key is there; return the id and whether it was made now."""
+    found: int | None = tx.execute(select(Run.id).where(Run.occurrence_key == new.occurrence_key)).scalar()
+    return (found, False) if found is not None else (insert_one(tx, new), True)
+
+
+def new_manual(
+    tx: Transaction,
+    schedule: Row[Any],
+    *,
+    data: str | None,
+    actor_name: str,
+    origin_kind: OriginKind = OriginKind.MANUAL,
+    idempotency: str | None = None,
+    retry_of: int | None = None,
+) -> tuple[int, bool]:
+    """Make a run of ``schedule`` now, its ``due_at`` untouched; return its id and whether it was made now.
+
+    ``schedule`` is a row of ``schedules``; ``data`` is own data as stored JSON, ``None`` that of the revision.
+    """
+    policies = json.loads(schedule.policies)
+    new = NewRun(
+        occurrence_key=manual_key(actor_name, idempotency),
+        schedule_key=schedule.key,
+        revision=schedule.revision,
+        group_id=schedule.group_id,
+        handler_id=schedule.handler_id,
+        handler_version=schedule.handler_version,
+        data=data,
+        origin_kind=origin_kind,
+        origin_actor=actor_name,
+        queued_at=tx.now,
+        not_before=tx.now,
+        retry_of=retry_of,
+        **claim_columns(schedule, limits.of_handler(tx, schedule.handler_id, schedule.handler_version)),
+        **policy_columns(policies),
+    )
+    return _once(tx, new)
+
+
+def new_direct(
+    tx: Transaction,
+    handler_id: str,
+    handler_version: int,
+    *,
+    data: str,
+    actor_name: str,
+    origin_kind: OriginKind = OriginKind.API,
+    idempotency: str | None = None,
+) -> tuple[int, bool]:
+    """Make a run of a handler without a schedule; return its id and whether it was made now."""
+    new = NewRun(
+        occurrence_key=manual_key(actor_name, idempotency),
+        handler_id=handler_id,
+        handler_version=handler_version,
+        data=data,
+        origin_kind=origin_kind,
+        origin_actor=actor_name,
+        queued_at=tx.now,
+        not_before=tx.now,
+        limited=limits.of_handler(tx, handler_id, handler_version) is not None,
+    )
+    return _once(tx, new)
+
+
+def retry_by_hand(
+    tx: Transaction,
+    run: Row[Any],
+    *,
+    actor_name: str,
+    with_today: Row[Any] | None = None,
+    idempotency: str | None = None,
+) -> int:
+    """Make a run that repeats ``run`` (a row of ``runs``), starting again at attempt 1; return its id.
+
+    As then: the same handler version and data. With ``with_today``, the schedule's row, as it is defined now.
+    """
+    if with_today is not None:
+        return new_manual(
+            tx,
+            with_today,
+            data=None,
+            actor_name=actor_name,
+            origin_kind=OriginKind.RETRY,
+            idempotency=idempotency,
+            retry_of=run.id,
+        )[0]
+    own = tx.execute(select(RunDetail.data).where(RunDetail.run_id == run.id)).scalar() if run.has_data else None
+    new = NewRun(
+        occurrence_key=manual_key(actor_name, idempotency),
+        schedule_key=run.schedule_key,
+        revision=run.revision,
+        group_id=run.group_id,
+        handler_id=run.handler_id,
+        handler_version=run.handler_version,
+        data=own,
+        origin_kind=OriginKind.RETRY,
+        origin_actor=actor_name,
+        queued_at=tx.now,
+        not_before=tx.now,
+        rank=run.rank,
+        retry=run.retry,
+        on_lost=run.on_lost,
+        timeout=run.timeout,
+        retry_of=run.id,
+        binding=run.binding,
+        limited=run.limited,
+        concurrency_group=run.concurrency_group,
+    )
+    return _once(tx, new)[0]
+
+
+def claim_columns(schedule: Row[Any], handler_max_running: int | None) -> dict[str, Any]:
+    """Return the columns of a run that say who may claim it, and beside how many others."""
+    limits_on = (schedule.max_running, schedule.concurrency_group, handler_max_running)
+    return {
+        "binding": schedule.binding,
+        "concurrency_group": schedule.concurrency_group,
+        "limited": any(limit is not None for limit in limits_on),
+    }
+
+
+def policy_columns(policies: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a run that follow from its schedule's policies in their wire form."""
+    retry = policies.get("retry") or {}
+    seconds = policies.get("timeout_seconds")
+    return {
+        "retry": "" if retry.get("max_attempts", 1) <= 1 else json.dumps(retry, separators=(",", ":")),
+        "on_lost": policies.get("on_lost") or "",
+        "timeout": None if seconds is None else round(seconds * 1_000_000),
+        "rank": -int(policies.get("priority") or 0),
+    }

@@ -1,0 +1,374 @@
+"""Every statement that changes the status of a run.
+
+Each change of status is one guarded UPDATE, named after its transition in :mod:`enschedule_core.run`; what follows
+from it is done only for the rows that the guard let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Executable, Row, Update, and_, bindparam, insert, null, select, update
+from sqlalchemy import delete as sql_delete
+
+from enschedule_core.run import OPEN, OutcomeKind, RunStatus
+from enschedule_worker.store import bulk, counters, queue, standing
+from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.models import Output, Run, RunDetail, has_status
+from enschedule_worker.store.tables import table_of
+
+_OPEN = tuple(sorted(OPEN))
+_RUNS = table_of(Run)
+_R = _RUNS.c
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The worker process that claims and finishes: its chosen id, the id of this start, and its tags."""
+
+    worker_id: str
+    instance_id: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run that ``fence`` was given for has ended. Instants are microseconds by the database's clock."""
+
+    run_id: int
+    fence: int
+    status: RunStatus
+    started_at: int
+    finished_at: int
+    outcome_kind: OutcomeKind | None = None
+    message: str | None = None
+    exit_code: int | None = None
+    result: str | None = None
+    traceback: str | None = None
+    note: str | None = None
+    retry: bool = True  # False: the handler said that another attempt is useless
+    retry_delay: int | None = None  # microseconds that the handler asked for
+    output_bytes: int = 0
+    output_lines: int = 0
+    output_truncated: bool = False
+
+
+# ---------------------------------------------------------------- claim
+
+
+def claim(tx: Transaction, holder: Holder, chosen: Collection[int], *, lease: int) -> Sequence[Row[Any]]:
+    """Take the runs that :func:`enschedule_worker.store.picking.choose` has locked, and return their rows.
+
+    Each gets a new fence and a lease of ``lease`` microseconds.
+    """
+    if not chosen:
+        return []
+    holding = {"worker": holder.worker_id, "instance": holder.instance_id}
+    ids = [(run_id,) for run_id in chosen]
+    changed = _CLAIM.changed(tx, ids, now=tx.now, lease_until=tx.now + lease, **holding)
+    if changed != len(ids):
+        raise RuntimeError(f"claimed {changed} of {len(ids)} locked runs")
+    rows = queue.taken(tx, ids)
+    standing.claimed(tx, standing.tally(row.schedule_key for row in rows))
+    return rows
+
+
+def _claim_statement(dialect: str) -> Executable:
+    found = bulk.rows(dialect, id=bulk.NUMBER).c
+    return (
+        update(_RUNS)
+        .where(_R.id == found.v_id, _R.status == RunStatus.QUEUED)
+        .values(
+            status=RunStatus.RUNNING,
+            worker_id=bindparam("worker"),
+            worker_instance=bindparam("instance"),
+            fence=_R.fence + 1,
+            lease_until=bindparam("lease_until"),
+            started_at=bindparam("now"),
+        )
+    )
+
+
+_CLAIM = bulk.Statement(_claim_statement)
+
+
+# ---------------------------------------------------------------- the holder's transitions
+
+
+def renew(tx: Transaction, holder: Holder, run_ids: Collection[int], *, lease: int) -> set[int]:
+    """Heartbeat: prolong the leases of these runs of this holder and return their ids; what is missing was lost.
+
+    Only of these: a run that the holder has given up must not be kept alive by a row that still names it.
+    """
+    mine = and_(Run.id.in_(sorted(run_ids)), Run.status == RunStatus.RUNNING, Run.worker_instance == holder.instance_id)
+    tx.execute(update(Run).where(mine).values(lease_until=tx.now + lease))
+    return set(tx.execute(select(Run.id).where(mine)).scalars())
+
+
+def report_progress(tx: Transaction, holder: Holder, reports: dict[tuple[int, int], tuple[float, str]]) -> None:
+    """Store the last progress of running runs, keyed by (run id, fence)."""
+    for (run_id, fence), (fraction, text) in sorted(reports.items()):
+        tx.execute(
+            update(Run).where(*_held(run_id, fence, holder)).values(progress=fraction, progress_text=text[:200] or None)
+        )
+
+
+def _held(run_id: int, fence: int, holder: Holder) -> tuple[Any, ...]:
+    return (
+        Run.id == run_id,
+        Run.fence == fence,
+        Run.worker_instance == holder.instance_id,
+        Run.status == RunStatus.RUNNING,
+    )
+
+
+def held(tx: Transaction, holder: Holder, fences: dict[int, int]) -> dict[int, Row[Any]]:
+    """Return, and lock, those of ``fences`` (run id → fence) that this holder still holds."""
+    if not fences:
+        return {}
+    rows = _HELD.run(tx, [(run_id,) for run_id in sorted(fences)], instance=holder.instance_id).all()
+    return {row.id: row for row in rows if row.fence == fences[row.id]}
+
+
+_NARROW = (
+    "id",
+    "fence",
+    "status",
+    "schedule_key",
+    "root_id",
+    "slot_at",
+    "queued_at",
+    "not_before",
+    "started_at",
+    "depth",
+)
+
+
+def _held_statement(dialect: str) -> Executable:
+    found = bulk.rows(dialect, id=bulk.NUMBER).c
+    return (
+        select(*(_R[name] for name in _NARROW))
+        .where(
+            _R.id.in_(select(found.v_id)), _R.status == RunStatus.RUNNING, _R.worker_instance == bindparam("instance")
+        )
+        .order_by(_R.id)
+        .with_for_update()
+    )
+
+
+_HELD = bulk.Statement(_held_statement)
+
+
+def whole(tx: Transaction, run_ids: Collection[int]) -> dict[int, Row[Any]]:
+    """Return the whole rows of runs."""
+    if not run_ids:
+        return {}
+    return {row.id: row for row in tx.execute(select(*_R).where(_R.id.in_(sorted(run_ids))))}
+
+
+def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending]) -> None:
+    """Write the endings of runs that :func:`held` has just confirmed and locked, in one statement."""
+    done = _FINISH.changed(tx, [_finish_values(ending) for ending in endings], instance=holder.instance_id)
+    if done != len(endings):
+        raise RuntimeError(f"finished {done} of {len(endings)} locked runs")
+    details = [
+        {
+            "run_id": e.run_id,
+            "result": e.result,
+            "traceback": e.traceback,
+            "note": e.note,
+        }
+        for e in endings
+        if e.result is not None or e.traceback is not None or e.note is not None
+    ]
+    _store_details(tx, details)
+
+
+_FINISH_COLUMNS = {
+    "status": bulk.TEXT,
+    "started_at": bulk.NUMBER,
+    "finished_at": bulk.NUMBER,
+    "outcome_kind": bulk.TEXT,
+    "message": bulk.TEXT,
+    "exit_code": bulk.NUMBER,
+    "output_bytes": bulk.NUMBER,
+    "output_lines": bulk.NUMBER,
+    "output_truncated": bulk.FLAG,
+}
+_finish_values = attrgetter("run_id", "fence", *_FINISH_COLUMNS)
+
+
+def _finish_statement(dialect: str) -> Update:
+    found = bulk.rows(dialect, run_id=bulk.NUMBER, fence=bulk.NUMBER, **_FINISH_COLUMNS).c
+    return (
+        update(_RUNS)
+        .where(
+            _R.id == found.v_run_id,
+            _R.fence == found.v_fence,
+            _R.worker_instance == bindparam("instance"),
+            _R.status == RunStatus.RUNNING,
+        )
+        .values(lease_until=null(), **{name: found[f"v_{name}"] for name in _FINISH_COLUMNS})
+    )
+
+
+_FINISH = bulk.Statement(_finish_statement)
+
+
+def _store_details(tx: Transaction, details: list[dict[str, Any]]) -> None:
+    if not details:
+        return
+    ids = [row["run_id"] for row in details]
+    there = set(tx.execute(select(RunDetail.run_id).where(RunDetail.run_id.in_(ids))).scalars())
+    fresh = [row for row in details if row["run_id"] not in there]
+    if fresh:
+        tx.execute(insert(RunDetail), fresh)
+    for row in details:
+        if row["run_id"] in there:
+            values = {name: value for name, value in row.items() if name != "run_id"}
+            tx.execute(update(RunDetail).where(RunDetail.run_id == row["run_id"]).values(**values))
+
+
+def add_note(tx: Transaction, run_id: int, text: str) -> None:
+    """Add a sentence to the note of a run that has ended."""
+    found = tx.execute(select(RunDetail.note).where(RunDetail.run_id == run_id)).scalar()
+    _store_details(tx, [{"run_id": run_id, "note": (f"{found} {text}" if found else text)[:500]}])
+
+
+def give_back(tx: Transaction, holder: Holder, fences: dict[int, int]) -> int:
+    """Drain: put runs whose handler was not called back into the queue; returns how many there were."""
+    rows = held(tx, holder, fences)
+    for run_id, row in sorted(rows.items()):
+        tx.execute(
+            update(Run)
+            .where(*_held(run_id, row.fence, holder))
+            .values(
+                status=RunStatus.QUEUED,
+                worker_id=None,
+                worker_instance=None,
+                lease_until=None,
+                started_at=None,
+            )
+        )
+    standing.released(tx, standing.tally(row.schedule_key for row in rows.values()))
+    return len(rows)
+
+
+# ---------------------------------------------------------------- anybody's transitions
+
+
+def reap(tx: Transaction, *, limit: int = 256) -> list[Row[Any]]:
+    """Declare running runs whose lease is over lost, and return their rows as they were."""
+    overdue = list(
+        tx.execute(
+            select(*_R)
+            .where(has_status(Run.status, RunStatus.RUNNING), Run.lease_until < tx.now)
+            .order_by(Run.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    reaped = []
+    for row in overdue:
+        changed = tx.execute(
+            update(Run)
+            .where(
+                Run.id == row.id,
+                Run.status == RunStatus.RUNNING,
+                Run.lease_until < tx.now,
+                Run.fence == row.fence,
+            )
+            .values(
+                status=RunStatus.LOST,
+                finished_at=tx.now,
+                lease_until=None,
+                outcome_kind=OutcomeKind.LOST,
+                message=f"Worker {row.worker_id} was not heard of again; whether the run finished is not known.",
+            )
+        )
+        if changed.rowcount == 1:
+            reaped.append(row)
+    return reaped
+
+
+def expire(tx: Transaction, *, limit: int = 256) -> list[Row[Any]]:
+    """Skip queued runs that did not start in time, and return their rows."""
+    late = list(
+        tx.execute(
+            select(*_R)
+            .where(has_status(Run.status, RunStatus.QUEUED), Run.expires_at <= tx.now)
+            .order_by(Run.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    gone = []
+    for row in late:
+        changed = tx.execute(
+            update(Run)
+            .where(Run.id == row.id, Run.status == RunStatus.QUEUED)
+            .values(
+                status=RunStatus.SKIPPED,
+                finished_at=tx.now,
+                message="Expired: every place was taken until it was too late.",
+            )
+        )
+        if changed.rowcount == 1:
+            gone.append(row)
+    return gone
+
+
+def request_cancel(tx: Transaction, run_id: int, actor_name: str) -> RunStatus | None:
+    """Cancel a queued run, or ask the holder of a running one; return the status then, ``None`` if it had ended."""
+    row = tx.execute(select(*_R).where(Run.id == run_id).with_for_update()).first()
+    if row is None:
+        return None
+    changed = tx.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.status == RunStatus.QUEUED)
+        .values(
+            status=RunStatus.CANCELLED,
+            finished_at=tx.now,
+            outcome_kind=OutcomeKind.CANCELLED,
+            message=f"Cancelled by {actor_name} before it started.",
+            cancel_requested_at=tx.now,
+            cancel_requested_by=actor_name,
+        )
+    )
+    if changed.rowcount == 1:
+        standing.ended(tx, [standing.End.of(row, RunStatus.CANCELLED, finished_at=tx.now)])
+        counters.add(tx, [counters.Counted("", RunStatus.CANCELLED, tx.now)])
+        tx.wake_engine()
+        return RunStatus.CANCELLED
+    asked = tx.execute(
+        update(Run)
+        .where(
+            Run.id == run_id,
+            Run.status == RunStatus.RUNNING,
+            Run.cancel_requested_at.is_(None),
+        )
+        .values(cancel_requested_at=tx.now, cancel_requested_by=actor_name)
+    )
+    if asked.rowcount == 1:
+        tx.wake_engine()
+        return RunStatus.RUNNING
+    return RunStatus.RUNNING if row.status == RunStatus.RUNNING else None
+
+
+def cancel_queued_of(tx: Transaction, schedule_key: int, actor_name: str) -> int:
+    """Cancel the queued runs of a schedule and return how many there were."""
+    queued = queue.open_of(tx, schedule_key, [RunStatus.QUEUED])
+    return sum(request_cancel(tx, run_id, actor_name) is RunStatus.CANCELLED for run_id in queued)
+
+
+def delete(tx: Transaction, run_id: int) -> bool:
+    """Delete a run that has ended, with its details and output; False where it is open or not there."""
+    gone = tx.execute(sql_delete(Run).where(Run.id == run_id, Run.status.not_in(_OPEN)))
+    if gone.rowcount != 1:
+        return False
+    tx.execute(sql_delete(RunDetail).where(RunDetail.run_id == run_id))
+    tx.execute(sql_delete(Output).where(Output.run_id == run_id))
+    return True

@@ -1,0 +1,207 @@
+"""Schedules many at a time: pages, counts, what is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Executable, Integer, Row, and_, case, cast, exists, false, func, or_, select, true
+from sqlalchemy.sql.elements import ColumnElement
+
+from enschedule_core.actor import Scope
+from enschedule_core.schedule import ScheduleStatus
+from enschedule_worker.store import bindings, census
+from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.models import Schedule, ScheduleTag, Worker, WorkerHandler
+from enschedule_worker.store.schedule_rows import is_offered, status, status_of_row, visible, whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which schedules a list has; ``None`` and empty mean all."""
+
+    q: str | None = None
+    statuses: tuple[str, ...] = ()
+    handler_id: str | None = None
+    handler_version: int | None = None
+    tags: tuple[str, ...] = ()
+    paused: bool | None = None
+    failing: bool | None = None
+
+
+SORTS: Mapping[str, ColumnElement[Any] | Any] = {
+    "due_at": Schedule.due_at,
+    "id": Schedule.id,
+    "title": Schedule.title,
+    "last_run": Schedule.last_run_at,
+}
+
+
+def contains(column: Any, text: str) -> ColumnElement[bool]:
+    """Return the SQL condition that ``text`` is in a column, whatever the case of ASCII letters."""
+    return func.lower(column).contains(text.lower(), autoescape=True)
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.q:
+        columns = (Schedule.id, Schedule.title, Schedule.handler_id)
+        found.append(or_(*(contains(column, filters.q) for column in columns)))
+    if filters.statuses:
+        plain = [name for name in filters.statuses if name != ScheduleStatus.FAILING]
+        options = [status_of_row().in_(plain)] if plain else []
+        if ScheduleStatus.FAILING in filters.statuses:  # also while it runs or retries again
+            options.append(Schedule.failing_since.is_not(None))
+        found.append(or_(*options))
+    if filters.handler_id is not None:
+        found.append(Schedule.handler_id == filters.handler_id)
+    if filters.handler_version is not None:
+        found.append(Schedule.handler_version == filters.handler_version)
+    found.extend(
+        exists().where(ScheduleTag.tag == tag, ScheduleTag.schedule_key == Schedule.key) for tag in filters.tags
+    )
+    if filters.paused is not None:
+        found.append(Schedule.paused == (true() if filters.paused else false()))
+    if filters.failing is not None:
+        found.append(Schedule.failing_since.is_not(None) if filters.failing else Schedule.failing_since.is_(None))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: after the row with this value of the sorted column and this key."""
+
+    value: Any
+    key: int
+
+
+def page(
+    tx: Transaction,
+    scope: Scope,
+    filters: Filters,
+    *,
+    sort: str = "due_at",
+    limit: int = 50,
+    after: Place | None = None,
+) -> list[Row[Any]]:
+    """Return up to ``limit`` whole rows in the order ``sort`` (a name of :data:`SORTS`, with ``-`` backwards).
+
+    Rows without a value (nothing due, never run) come last either way. Beside the columns of
+    ``schedules`` each row has ``status``, ``data`` (stored text), ``last_started_at``,
+    ``last_finished_at`` and ``last_message``.
+    """
+    column, backwards = SORTS[sort.lstrip("-")], sort.startswith("-")
+    base = whole().where(visible(scope), *_conditions(filters)).limit(limit)
+    now = {"now": tx.now}
+    rows: list[Row[Any]] = []
+    if after is None or after.value is not None:
+        with_value = base.where(column.is_not(None))
+        if after is not None:
+            with_value = with_value.where(_beyond(column, after, backwards=backwards))
+        order = (column.desc(), Schedule.key.desc()) if backwards else (column, Schedule.key)
+        rows = list(tx.execute(with_value.order_by(*order), now))
+        after = None
+    if len(rows) < limit and column.nullable:
+        without = base.where(column.is_(None)).limit(limit - len(rows))
+        if after is not None:
+            without = without.where(Schedule.key > after.key)
+        rows.extend(tx.execute(without.order_by(Schedule.key), now))
+    return rows
+
+
+def _beyond(column: Any, place: Place, *, backwards: bool) -> ColumnElement[bool]:
+    if backwards:
+        return and_(column <= place.value, or_(column < place.value, Schedule.key < place.key))
+    return and_(column >= place.value, or_(column > place.value, Schedule.key > place.key))
+
+
+def place_of(row: Row[Any], sort: str) -> Place:
+    """Return where the page after this row begins."""
+    name = sort.lstrip("-")
+    return Place(row.last_run_at if name == "last_run" else getattr(row, name), row.key)
+
+
+def counts(tx: Transaction, scope: Scope, *, overdue_before: int) -> Row[Any]:
+    """Return how many schedules there are (``total``), by ``status_…``, and ``failing``, ``paused``, ``overdue``."""
+    return tx.execute(_counts(scope, overdue_before), {"now": tx.now}).one()
+
+
+def _counts(scope: Scope, overdue_before: int) -> Executable:
+    """Put the counts together; what is offered is looked up once, not for each schedule."""
+    offered = (
+        select(WorkerHandler.handler_id, WorkerHandler.handler_version)
+        .join(Worker, Worker.instance_id == WorkerHandler.instance_id)
+        .where(census.is_live())
+        .distinct()
+        .subquery()
+    )
+    same = (offered.c.handler_id == Schedule.handler_id, offered.c.handler_version == Schedule.handler_version)
+    anywhere = and_(Schedule.binding == bindings.ANY, offered.c.handler_id.is_not(None))
+    found_status = status(or_(anywhere, and_(Schedule.binding != bindings.ANY, is_offered()))).label("status")
+    inner = (
+        select(found_status, Schedule.failing_since, Schedule.paused, Schedule.fire_at)
+        .outerjoin(offered, and_(*same))
+        .where(visible(scope))
+        .subquery()
+    )
+
+    def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        # As a whole number, which the sum of numbers is not on MySQL.
+        return cast(func.coalesce(func.sum(case((condition, 1), else_=0)), 0), Integer)
+
+    late = and_(inner.c.fire_at.is_not(None), inner.c.fire_at < overdue_before)
+    return select(
+        func.count().label("total"),
+        *(number(inner.c.status == found.value).label(f"status_{found.value}") for found in ScheduleStatus),
+        number(inner.c.failing_since.is_not(None)).label("failing"),
+        number(inner.c.paused == true()).label("paused"),
+        number(late).label("overdue"),
+    )
+
+
+def failing(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
+    """Return the whole rows of schedules that fail, longest first."""
+    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None))
+    return list(tx.execute(statement.order_by(Schedule.failing_since, Schedule.key).limit(limit), {"now": tx.now}))
+
+
+def _goes_on_at() -> ColumnElement[int]:
+    """Return the SQL expression for the instant from which a schedule's slots run: its next one, or the pause's end."""
+    return case(
+        (and_(Schedule.paused == true(), Schedule.paused_until > Schedule.due_at), Schedule.paused_until),
+        else_=Schedule.due_at,
+    )
+
+
+def _planned(scope: Scope, end: int) -> ColumnElement[bool]:
+    goes_on = or_(Schedule.paused == false(), Schedule.paused_until < end)
+    return and_(visible(scope), Schedule.due_at < end, goes_on, Schedule.broken_reason.is_(None))
+
+
+def earliest(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:
+    """Return the schedules that go on first, before ``end``: id, title, trigger, slots_fired, goes_on_at."""
+    goes_on_at = _goes_on_at()
+    return list(
+        tx.execute(
+            select(Schedule.id, Schedule.title, Schedule.trigger, Schedule.slots_fired, goes_on_at.label("goes_on_at"))
+            .where(_planned(scope, end))
+            .order_by(goes_on_at, Schedule.key)
+            .limit(limit)
+        )
+    )
+
+
+def planned(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:
+    """Return what is planned before ``end``, schedules alike as one row.
+
+    Columns: trigger, slots_fired (0 where it does not matter), goes_on_at, number (of schedules).
+    """
+    fired = case((Schedule.trigger.contains('"max_runs":null'), 0), else_=Schedule.slots_fired)
+    columns = (Schedule.trigger, fired.label("slots_fired"), _goes_on_at().label("goes_on_at"))
+    inner = select(*columns).where(_planned(scope, end)).subquery()
+    return list(
+        tx.execute(
+            select(*inner.c, func.count().label("number")).group_by(*inner.c).order_by(inner.c.goes_on_at).limit(limit)
+        )
+    )

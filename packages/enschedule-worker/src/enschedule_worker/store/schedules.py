@@ -1,0 +1,91 @@
+"""Schedules one by one: their rows, revisions and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from enschedule_core.actor import Scope
+from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.models import Revision, Schedule, ScheduleTag
+from enschedule_worker.store.schedule_rows import visible, whole
+
+DELETED_MARK = "~"
+_MOST_REVISIONS = 2**31 - 1
+
+
+def get(tx: Transaction, schedule_id: str, scope: Scope, *, lock: bool = False) -> Row[Any] | None:
+    """Return one whole row (see :func:`store.schedule_lists.page`); ``lock`` holds it until the transaction ends."""
+    where = (Schedule.id == schedule_id, visible(scope))
+    if lock:
+        tx.execute(select(Schedule.key).where(*where).with_for_update())
+    return tx.execute(whole().where(*where), {"now": tx.now}).first()
+
+
+def find_key(tx: Transaction, schedule_id: str, scope: Scope) -> int | None:
+    """Return the key of the schedule that has this id, else of the one deleted last that had it."""
+    here: int | None = tx.execute(select(Schedule.key).where(Schedule.id == schedule_id, visible(scope))).scalar()
+    if here is not None:
+        return here
+    gone = deleted(tx, schedule_id, scope)
+    return None if gone is None else int(gone.key)
+
+
+def deleted(tx: Transaction, schedule_id: str, scope: Scope) -> Row[Any] | None:
+    """Return the row of the schedule deleted last that had this id."""
+    statement = select(*Schedule.__table__.columns).where(
+        Schedule.id.startswith(f"{schedule_id}{DELETED_MARK}", autoescape=True), Schedule.deleted_at.is_not(None)
+    )
+    if scope.groups is not None:
+        statement = statement.where(Schedule.group_id.in_(sorted(scope.groups)))
+    return tx.execute(statement.order_by(Schedule.deleted_at.desc(), Schedule.key.desc()).limit(1)).first()
+
+
+def add(tx: Transaction, values: Mapping[str, Any], tags: tuple[str, ...]) -> int:
+    """Insert a schedule with the columns ``values`` and return its key."""
+    key = tx.execute(insert(Schedule).values(**values)).inserted_primary_key
+    if key is None:
+        raise RuntimeError("the database did not say which key the schedule got")
+    replace_tags(tx, int(key[0]), tags)
+    return int(key[0])
+
+
+def change(tx: Transaction, key: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a schedule; the caller has locked its row."""
+    if tx.execute(update(Schedule).where(Schedule.key == key).values(**values)).rowcount != 1:
+        raise RuntimeError(f"the schedule with the key {key} is gone")
+
+
+def replace_tags(tx: Transaction, key: int, tags: tuple[str, ...]) -> None:
+    """Make ``schedule_tags`` say what the schedule's ``tags`` say."""
+    tx.execute(delete(ScheduleTag).where(ScheduleTag.schedule_key == key))
+    if tags:
+        tx.execute(insert(ScheduleTag), [{"tag": tag, "schedule_key": key} for tag in tags])
+
+
+def add_revision(tx: Transaction, key: int, revision: int, *, data: str, definition: str, saved_by: str) -> None:
+    """Keep a definition as it was saved; runs point at it."""
+    tx.execute(
+        insert(Revision).values(
+            schedule_key=key, revision=revision, data=data, definition=definition, saved_at=tx.now, saved_by=saved_by
+        )
+    )
+
+
+def revisions(tx: Transaction, key: int, *, limit: int, before: int | None = None) -> list[Row[Any]]:
+    """Return up to ``limit`` revisions, newest first: revision, data, definition, saved_at, saved_by."""
+    return list(
+        tx.execute(
+            select(*Revision.__table__.columns)
+            .where(Revision.schedule_key == key, Revision.revision < (before or _MOST_REVISIONS))
+            .order_by(Revision.revision.desc())
+            .limit(limit)
+        )
+    )
+
+
+def id_taken(tx: Transaction, schedule_id: str) -> bool:
+    """Return whether a schedule, visible to the asker or not, has this id."""
+    return tx.execute(select(Schedule.key).where(Schedule.id == schedule_id)).first() is not None

@@ -1,0 +1,82 @@
+"""Counts for charts and health: from the hourly counters and narrow indexes, never by walking through the runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from enschedule_core.run import RunStatus
+from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.models import Counter, Run, Skip, has_status
+
+RECENT_STARTS = 200
+
+
+def hours(tx: Transaction, start: int, end: int) -> list[Row[Any]]:
+    """Return hour_at, status, and the sums runs, duration, delay, delayed of all workers, from ``start`` to ``end``."""
+    return list(
+        tx.execute(
+            select(
+                Counter.hour_at,
+                Counter.status,
+                func.sum(Counter.count).label("runs"),
+                func.sum(Counter.duration).label("duration"),
+                func.sum(Counter.delay).label("delay"),
+                func.sum(Counter.delayed).label("delayed"),
+            )
+            .where(Counter.hour_at >= start, Counter.hour_at < end)
+            .group_by(Counter.hour_at, Counter.status)
+            .order_by(Counter.hour_at)
+        )
+    )
+
+
+def ends_of(tx: Transaction, schedule_key: int, start: int, end: int, limit: int) -> list[Row[Any]]:
+    """Return finished_at, status, started_at, not_before of up to ``limit`` ended runs of a schedule, newest first."""
+    return list(
+        tx.execute(
+            select(Run.finished_at, Run.status, Run.started_at, Run.not_before)
+            .where(
+                Run.schedule_key == schedule_key,
+                Run.finished_at.is_not(None),
+                Run.finished_at >= start,
+                Run.finished_at < end,
+            )
+            .order_by(Run.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def skipped_of(tx: Transaction, schedule_key: int, start: int, end: int) -> int:
+    """Return how many slots of a schedule were skipped, by the end of each stretch."""
+    found = tx.execute(
+        select(func.coalesce(func.sum(Skip.count), 0)).where(
+            Skip.schedule_key == schedule_key, Skip.last_slot_at >= start, Skip.last_slot_at < end
+        )
+    ).scalar_one()
+    return int(found)
+
+
+def queue(tx: Transaction) -> Row[Any]:
+    """Return ``queued`` (runs that could start now), ``oldest`` (the ``not_before`` of the first) and ``running``."""
+    running = select(func.count()).where(has_status(Run.status, RunStatus.RUNNING)).scalar_subquery()
+    return tx.execute(
+        select(func.count().label("queued"), func.min(Run.not_before).label("oldest"), running.label("running")).where(
+            has_status(Run.status, RunStatus.QUEUED), Run.not_before <= tx.now
+        )
+    ).one()
+
+
+def newest_starts(tx: Transaction, since: int) -> list[int]:
+    """Return by how many microseconds the newest runs started after they could, for those queued since then."""
+    newest = (
+        select(Run.started_at, Run.not_before, Run.queued_at).order_by(Run.id.desc()).limit(RECENT_STARTS).subquery()
+    )
+    rows = tx.execute(
+        select(newest.c.started_at - newest.c.not_before).where(
+            newest.c.started_at.is_not(None), newest.c.queued_at >= since
+        )
+    )
+    return [max(int(delay), 0) for delay in rows.scalars()]

@@ -1,0 +1,166 @@
+"""The pause of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from engine_kit import ACTOR, DAY_SECONDS, NOON, World, going_on, minutes
+
+from enschedule_core.clock import from_micros
+from enschedule_core.errors import Conflict
+from enschedule_worker.service import diagnosis, halting, runs, stats
+from enschedule_worker.store import halt
+
+MakeWorld = Callable[..., World]
+
+
+def stop(world: World, **more: Any) -> Any:
+    return halting.put(world.database, ACTOR, paused=True, **more)
+
+
+def go_on(world: World) -> Any:
+    return halting.put(world.database, ACTOR, paused=False)
+
+
+def test_nothing_is_fired_while_everything_is_paused_and_the_loop_rests(world: World) -> None:
+    world.add()
+    world.turn()
+    stop(world)
+    world.advance(180)
+    assert world.turn() > 0.5
+    assert world.rows() == []
+    assert halting.get(world.database, ACTOR)["slots"] == 3
+
+
+def test_afterwards_its_slots_are_one_skip_and_the_next_one_runs(world: World) -> None:
+    world.add()
+    world.add("other", schedule="every 5 seconds")
+    stop(world)
+    world.advance(180)
+    world.turn()
+    go_on(world)
+    world.turn()
+    assert world.skips() == [("all_paused", *minutes(1, 3), 3)]
+    assert world.skips("other") == [("all_paused", NOON + 5_000_000, NOON + 180_000_000, 36)]
+    world.advance(60)
+    world.settle()
+    assert world.slots() == minutes(4)
+    assert world.skips() == [("all_paused", *minutes(1, 3), 3)]
+
+
+def test_every_slot_is_covered_over_two_pauses_of_everything(world: World) -> None:
+    world.add()
+    for _ in range(2):
+        stop(world)
+        world.advance(120)
+        go_on(world)
+        world.settle()
+        world.advance(60)
+        world.settle()
+    covered = world.slots() + [at for _, first, last, _ in world.skips() for at in range(first, last + 1, 60_000_000)]
+    assert sorted(covered) == minutes(1, 2, 3, 4, 5, 6)
+
+
+def test_slots_that_were_missed_before_it_are_told_apart(world: World) -> None:
+    world.add()
+    world.advance(300)
+    stop(world)
+    world.advance(120)
+    go_on(world)
+    world.settle()
+    assert world.skips() == [("missed", *minutes(1, 4), 4), ("all_paused", *minutes(5, 7), 3)]
+    assert world.rows() == []
+
+
+def test_what_waits_is_not_claimed_and_what_runs_goes_on(world: World) -> None:
+    going_on(world)
+    world.add("later", schedule="manual")
+    world.run("later")
+    stop(world)
+    world.turn()
+    assert world.statuses("later") == ["queued"]
+    world.handlers.gates["gate"].open()
+    world.until(lambda: world.statuses("s") == ["succeeded"])
+    assert world.statuses("later") == ["queued"]
+    go_on(world)
+    world.settle()
+    assert world.statuses("later") == ["succeeded"]
+
+
+def test_runs_by_hand_are_refused_with_the_way_out(world: World) -> None:
+    world.add(schedule="manual")
+    world.run()
+    world.settle()
+    run_id = world.rows()[0].id
+    stop(world, reason="database move")
+    for start in (
+        world.run,
+        lambda: runs.run_handler(world.database, world.registry, ACTOR, "ok", None, {}),
+        lambda: runs.retry(world.database, ACTOR, run_id),
+    ):
+        with pytest.raises(Conflict) as refused:
+            start()
+        assert refused.value.detail == (
+            "Everything is paused by ada since 2026-11-24T12:00:00Z: “database move”. Nothing starts now."
+        )
+        assert "/api/v1/pause" in str(refused.value.hint)
+
+
+def test_it_ends_by_itself_at_the_instant_it_was_to(world: World) -> None:
+    world.add()
+    stop(world, until=from_micros(NOON) + timedelta(seconds=150))
+    world.turn()
+    world.advance(240)  # nobody looked for a while
+    for _ in range(3):  # lift it, record what it cost, and go on from there
+        world.settle()
+    assert halting.get(world.database, ACTOR)["paused"] is False
+    assert world.skips() == [("all_paused", *minutes(1, 2), 2), ("missed", *minutes(3, 3), 1)]
+    assert world.slots() == minutes(4)
+
+
+def test_each_schedule_keeps_its_own_state(world: World) -> None:
+    world.add("off")
+    world.add("on")
+    world.pause("off", reason="its own")
+    stop(world)
+    world.advance(120)
+    go_on(world)
+    world.settle()
+    assert (world.schedule("off").paused, world.schedule("off").pause_reason) == (True, "its own")
+    assert (world.schedule("on").paused, world.skips("off")) == (False, [])
+    world.resume("off")
+    assert world.skips("off") == [("paused", *minutes(1, 2), 2)]
+
+
+def test_pausing_again_changes_reason_and_end_and_keeps_who_began(world: World) -> None:
+    stop(world, reason="one")
+    world.advance(60)
+    again = stop(world, reason="two")
+    assert (again["at"], again["by"], again["reason"]) == ("2026-11-24T12:00:00Z", "ada", "two")
+    assert go_on(world) == {"paused": False, "reason": None, "until": None, "by": None, "at": None, "slots": 0}
+    assert go_on(world)["paused"] is False
+
+
+def test_nobody_is_late_and_the_diagnosis_says_it_first(world: World) -> None:
+    world.add()
+    stop(world, reason="move")
+    world.advance(DAY_SECONDS)
+    world.housekeeping.heartbeat()
+    assert stats.of_schedules(world.database, ACTOR)["overdue"] == 0
+    queue = stats.of_queue(world.database, ACTOR, stats.Size())
+    assert queue["pause"] == {"reason": "move", "until": None, "by": "ada", "at": "2026-11-24T12:00:00Z"}
+    found = diagnosis.diagnose(world.database, ACTOR, "s")
+    assert found["sentence"] == "Everything is paused by ada since 2026-11-24T12:00:00Z: “move”."
+    assert found["checks"][0]["action"] == {"label": "Resume everything", "kind": "resume_all"}
+    assert [check["code"] for check in found["checks"] if check["ok"] is False] == ["everything_paused"]
+
+
+def test_only_one_lifts_it(make_world: MakeWorld) -> None:
+    world = make_world()
+    stop(world)
+    with world.database.write() as tx:
+        assert halt.end(tx, at=tx.now) is not None
+        assert halt.end(tx, at=tx.now) is None

@@ -1,0 +1,164 @@
+"""Chromium before a real `enschedule up`; every page that is opened is watched for what a page must never do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Request, expect
+
+HANDLERS = Path(__file__).parent / "handlers"
+# A page that answers 404, 409, 412 or 422 is a page; Chromium notes it on the console all the same.
+NOTED = re.compile(r"Failed to load resource: the server responded with a status of (404|409|412|422|503)\b")
+
+# Runs that still go when the tests are over are not waited for.
+QUICK = {"ENSCHEDULE_GRACE_SECONDS": "1"}
+
+expect.set_options(timeout=15_000)
+
+
+class Watched:
+    """What the pages of one browser context did: errors on the console, requests to elsewhere, broken assets."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.faults: list[str] = []
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("console", lambda message: self._console(message.type, message.text))
+        context.on("weberror", lambda error: self.faults.append(f"exception: {error.error}"))
+        context.on("request", self._request)
+        context.on("response", lambda answer: self._response(answer.url, answer.status))
+
+    def _console(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and not NOTED.match(text):
+            self.faults.append(f"console {kind}: {text}")
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in ("http", "https", "ws", "wss") and f"{parts.scheme}://{parts.netloc}" != self.origin:
+            self.faults.append(f"request to elsewhere: {request.url}")
+
+    def _response(self, url: str, status: int) -> None:
+        if status >= 500 or (status >= 400 and "/static/" in url):
+            self.faults.append(f"{status}: {url}")
+
+
+@pytest.fixture(scope="session")
+def server(start_server, tmp_path_factory) -> Iterator:
+    """One server for all stories; each makes schedules of its own."""
+    with start_server(tmp_path_factory.mktemp("site"), HANDLERS_DIR=str(HANDLERS), **QUICK) as running:
+        yield running
+
+
+HOSTILE = "<script>window.pwned=1</script><img src=x onerror='window.pwned=2'>\"'><svg onload=window.pwned=3>{{ 7*7 }}"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Runs of every kind, and every page that shows them: name → path."""
+
+    pages: dict[str, str]
+    runs: dict[str, int]
+
+
+@pytest.fixture(scope="session")
+def filled(server) -> Filled:
+    """Fill the server with something of everything a page can show."""
+    server.make("steady", "every 2 seconds", title="Steady", tags=["shop"], description="Runs all the time.")
+    refused = {"url": "http://127.0.0.1:9/"}
+    more = {"retry": {"max_attempts": 3, "delay_seconds": 300}, "tags": ["shop", "x"]}
+    server.make("troubled", "every hour", handler="fetch", data=refused, title="Troubled", **more)
+    server.make("on-hold", "every day at 02:30", title="On hold", managed_by="file shop.yml")
+    server.call("POST", "schedules/on-hold/pause", {"reason": "vendor maintenance"})
+    server.make("by-hand", title="By hand")
+    server.make("long", handler="ticker", data={"lines": 3000}, title="Goes on for long")
+    server.make("ticks", handler="ticker", data={"lines": 6}, title="Ticks")
+    server.make("evil", handler="hostile", data={"fail": True, "x": HOSTILE}, title=HOSTILE, description=HOSTILE)
+    runs = {id: server.run(id)["id"] for id in ("troubled", "long", "by-hand", "ticks", "evil")}
+    server.make("stopped", handler="ticker", data={"lines": 3000}, title="Stopped")
+    runs["stopped"] = server.run("stopped")["id"]
+    server.wait_run(runs["stopped"], "running")
+    server.call("POST", f"runs/{runs['stopped']}/cancel")
+    for id in ("troubled", "by-hand", "ticks", "evil", "stopped"):
+        server.wait_run(runs[id])
+    server.wait_run(runs["long"], "running")
+    return Filled(pages_of(runs), runs)
+
+
+def pages_of(runs: dict[str, int]) -> dict[str, str]:
+    """Return every page the dashboard has, in each of its states."""
+    schedules = {
+        f"{id} {page}".strip(): f"/schedules/{id}/{page}".rstrip("/")
+        for id, pages in {
+            "steady": ("", "edit", "clone", "run", "delete"),
+            "troubled": ("", "edit"),
+            "on-hold": ("",),
+            "by-hand": ("",),
+            "evil": ("", "edit", "run"),
+        }.items()
+        for page in pages
+    }
+    return {
+        "home": "/",
+        "schedules": "/schedules",
+        "schedules filtered": "/schedules?q=tag:shop",
+        "schedules none": "/schedules?q=nothing-has-this-name",
+        "choose": "/schedules/new",
+        "new fetch": "/schedules/new?handler=fetch",
+        "new report": "/schedules/new?handler=report",
+        "new hostile": "/schedules/new?handler=hostile",
+        **schedules,
+        "runs": "/runs",
+        "runs failed": "/runs?status=failed",
+        "runs none": "/runs?q=nothing-has-this-name",
+        **{f"run {id}": f"/runs/{run}" for id, run in runs.items()},
+        "handlers": "/handlers",
+        "handler report": "/handlers/report",
+        "handler hostile": "/handlers/hostile",
+        "workers": "/workers",
+        "more": "/more",
+        "log in": "/login",
+        "no such run": "/runs/999999999",
+        "no such page": "/nowhere",
+    }
+
+
+@pytest.fixture
+def watched(server) -> Iterator[Watched]:
+    """Fails the test if any page did what a page must never do."""
+    found = Watched(server.url)
+    yield found
+    assert found.faults == []
+
+
+@pytest.fixture
+def visit(server, watched, new_context):
+    """``visit(javascript=False, width=390)`` opens a fresh browser profile and returns its page."""
+
+    def open_page(*, javascript: bool = True, width: int = 1440, theme: str = "light", **options) -> Page:
+        context = new_context(
+            base_url=server.url,
+            java_script_enabled=javascript,
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            timezone_id=options.pop("timezone_id", "Europe/Stockholm"),
+            locale="en-GB",
+            **options,
+        )
+        watched.watch(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        return page
+
+    return open_page
+
+
+@pytest.fixture
+def page(visit) -> Page:
+    """A page of an ordinary browser."""
+    return visit()

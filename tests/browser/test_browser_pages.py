@@ -1,0 +1,215 @@
+"""What holds for every page: accessible in both themes, at home on a phone, light, still, complete without scripts."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+PAGE_BYTES = 100_000
+SCRIPT_BYTES = 40_000
+# Axe's own words for WCAG 2.2 AA, and what it calls best practice.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+PHONE = 390
+
+
+def nothing(found: dict[str, object]) -> None:
+    """Fail with all that was found."""
+    assert not found, json.dumps(found, indent=1, ensure_ascii=False)
+
+
+def each(filled, page: Page):
+    """Go to every page; yields its name. A page that answers with an error page is one too."""
+    for name, path in filled.pages.items():
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        yield name
+
+
+def places(violation: dict) -> list[str]:
+    """Return the first few places of a violation, and what is wrong there."""
+    return [f"{node['html'][:160]} — {node['failureSummary']}" for node in violation["nodes"][:3]]
+
+
+@pytest.mark.timeout(400)
+def test_axe_finds_nothing(filled, visit):
+    """On any page, in both themes and on a phone."""
+    found = {}
+    page = visit()
+    for name in each(filled, page):
+        for theme, width in (("light", 1440), ("dark", 1440), ("light", PHONE)):
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size({"width": width, "height": 900})
+            for violation in Axe().run(page, options=RULES).response["violations"]:
+                found[f"{name}, {theme}, {width}: {violation['id']}"] = places(violation)
+    nothing(found)
+
+
+WIDER = """() => {
+  const width = document.documentElement.clientWidth;
+  const wide = [...document.querySelectorAll("body *")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    return box.width && box.right > width + 1 && getComputedStyle(element).position !== "fixed";
+  });
+  if (document.documentElement.scrollWidth <= width) return null;
+  return wide.slice(-3).map((element) => element.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.mark.timeout(300)
+def test_no_page_is_wider_than_the_window(filled, visit):
+    page = visit()
+    found = {}
+    for name in each(filled, page):
+        for width in (320, PHONE, 720, 721, 1024):
+            page.set_viewport_size({"width": width, "height": 900})
+            found[f"{name} at {width}"] = page.evaluate(WIDER)
+    nothing({name: wide for name, wide in found.items() if wide is not None})
+
+
+SMALL = """() => {
+const pressed = document.querySelectorAll("a, button, input:not([type=hidden]), select, summary, textarea");
+return [...pressed].filter((element) => {
+  const box = element.getBoundingClientRect();
+  const inline = element.matches("a, button.link, summary") && getComputedStyle(element).display.startsWith("inline");
+  const labelled = element.matches("input") && element.closest("label");
+  const seen = element.tabIndex >= 0 && element.checkVisibility({visibilityProperty: true}) && box.width > 1;
+  return seen && !inline && !labelled && (box.height < 24 || box.width < 24);
+}).map((element) => `${element.outerHTML.slice(0, 120)} ${JSON.stringify(element.getBoundingClientRect())}`);
+}"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("width", [PHONE, 1440])
+def test_what_can_be_pressed_is_at_least_24_pixels_square(filled, visit, width):
+    page = visit(width=width, has_touch=width == PHONE)
+    found = {name: page.evaluate(SMALL) for name in each(filled, page)}
+    nothing({name: small for name, small in found.items() if small})
+
+
+@pytest.mark.timeout(300)
+def test_every_page_keeps_within_its_budget(filled, visit, server):
+    """The weight of a first visit, as sent: a fresh browser for each page."""
+    too_heavy, scripts = {}, {}
+    for name, path in filled.pages.items():
+        page = visit(timezone_id="UTC")
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        sizes: list[float] = []
+        network.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
+        page.on("response", lambda answer: scripts.setdefault(answer.url, answer) if ".js" in answer.url else None)
+        page.goto(path)
+        page.wait_for_load_state("load")
+        if sum(sizes) > PAGE_BYTES:
+            too_heavy[name] = sum(sizes)
+        assert len(sizes) > 3, f"{name}: only {len(sizes)} requests were counted"
+        bodies = {url: len(answer.body()) for url, answer in scripts.items()} if name == "home" else {}
+        assert sum(bodies.values()) <= SCRIPT_BYTES, bodies
+        page.context.close()
+    nothing(too_heavy)
+
+
+def test_all_scripts_together_are_small():
+    from importlib.resources import files
+
+    folder = files("enschedule_dashboard") / "static" / "js"
+    sizes = {path.name: len(path.read_bytes()) for path in folder.iterdir()}
+    assert sizes
+    assert sum(sizes.values()) <= SCRIPT_BYTES, sizes
+
+
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    if (entry.hadRecentInput) continue;
+    window.shifts.push([entry.value, entry.sources.map(({node}) => node?.outerHTML?.slice(0, 100) ?? node?.nodeName)]);
+  }
+}).observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("width", [PHONE, 1440])
+def test_nothing_shifts_while_a_page_loads(filled, visit, width):
+    page = visit(width=width)
+    page.add_init_script(SHIFTS)
+    page.goto("/")
+    found = {}
+    for name in each(filled, page):
+        page.wait_for_load_state("load")
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        shifts = page.evaluate("window.shifts")
+        if sum(value for value, _ in shifts) > 0.001:
+            found[name] = shifts
+    nothing(found)
+
+
+def test_nothing_jumps_when_a_page_refreshes_itself(filled, visit):
+    """Rows that move because the list changed are news; what has not changed stays where it is."""
+    page = visit()
+    page.add_init_script(SHIFTS)
+    for path in ("/workers", "/handlers", f"/runs/{filled.runs['ticks']}"):
+        page.goto(path)
+        with page.expect_response(lambda answer: "x-live" in answer.request.headers):
+            pass
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert sum(value for value, _ in page.evaluate("window.shifts")) < 0.0001, path
+
+
+PAINTED = """() => new Promise((done) => {
+  const look = (list) => {
+    const paint = list.getEntriesByName("first-contentful-paint")[0];
+    if (paint) done(paint.startTime);
+  };
+  new PerformanceObserver(look).observe({type: "paint", buffered: true});
+})"""
+
+
+def test_the_first_paint_does_not_wait_for_scripts(filled, visit):
+    page = visit()
+    page.route(re.compile(r"\.js$"), lambda _: None)  # never answered
+    for path in ("/", "/schedules", f"/runs/{filled.runs['ticks']}"):
+        page.goto(path, wait_until="commit")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert page.evaluate(PAINTED) > 0
+
+
+def test_the_theme_that_was_chosen_is_there_from_the_first_paint(visit):
+    page = visit(theme="light")
+    page.goto("/schedules")
+    light = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    page.keyboard.press("t")
+    dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert dark != light
+    page.route(re.compile(r"\.js$"), lambda _: None)
+    page.goto("/runs", wait_until="commit")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == dark
+
+
+def test_every_answer_carries_the_policy_that_forbids_foreign_code(filled, visit, server):
+    page = visit()
+    for path in ("/", "/schedules/new?handler=fetch", "/nowhere", "/login", "/api/v1/docs", "/api/v1/schedules"):
+        policy = page.request.get(path).headers.get("content-security-policy", "")
+        assert "default-src 'none'" in policy, path
+        assert "unsafe" not in policy, path
+        assert "http" not in policy, path
+
+
+INLINE_HANDLERS = """() => [...document.querySelectorAll("*")].flatMap((element) =>
+  element.getAttributeNames().filter((name) => name.startsWith("on")).map((name) => `${element.tagName} ${name}`))"""
+
+
+def test_no_page_holds_anything_the_policy_would_block(filled, visit):
+    """`watched` fails on violations; this finds what is written but would not even be tried."""
+    page = visit(javascript=False)
+    for name in each(filled, page):
+        assert page.locator("[style], style, script:not([src])").count() == 0, name
+        handlers = page.evaluate(INLINE_HANDLERS)
+        assert handlers == [], name
