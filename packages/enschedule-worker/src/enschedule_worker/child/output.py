@@ -8,6 +8,7 @@ import logging
 import os
 import select
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from enschedule_core.context import Stream
@@ -32,7 +33,9 @@ class _Output(io.RawIOBase):
     def write(self, data: Any) -> int:
         if self._outputs.current != self._number:
             self._outputs.switch(self._number)
-        return write_all(self._fd, data)
+        written = write_all(self._fd, data)
+        self._outputs.after_write()
+        return written
 
     def close(self) -> None:
         """Do nothing: the next run prints too."""
@@ -46,9 +49,13 @@ class _Text(io.TextIOWrapper):
 
 
 class Outputs:
-    """Both outputs. Keeps descriptors of its own of the pipes, so that a handler may do with 1 and 2 what it wants."""
+    """Both outputs. Keeps descriptors of its own of the pipes, so that a handler may do with 1 and 2 what it wants.
+
+    ``after_write`` is called after each complete write of the handler's, and may raise in it.
+    """
 
     def __init__(self, token: bytes) -> None:
+        self.after_write: Callable[[], None] = lambda: None
         self._switch, self._end = token + SWITCH, token + END
         self._pipes = tuple(os.dup(fd) for fd in (1, 2))
         self._identities = tuple(_identity(fd) for fd in (1, 2))
@@ -81,6 +88,7 @@ class Outputs:
         if self.current != number:
             self.switch(number)
         write_all(self._pipes[number], data)
+        self.after_write()
 
     def switch(self, number: int) -> None:
         """Mark on both pipes that Python goes on with the other one."""

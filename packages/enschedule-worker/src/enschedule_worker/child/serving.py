@@ -106,6 +106,8 @@ class Child:
         self._run_id: int | None = None
         self._told = False
         self._looks = False
+        self._stop_waits = False  # a stop came in the middle of our own code, and is raised as soon as that is through
+        self._outputs.after_write = self._stop_now
         signal.signal(signal.SIGTERM, self._heard)
         self._registry = Registry.load(Source.from_dict(raw) for raw in options["sources"])
         if self._memory_max_bytes:
@@ -132,7 +134,7 @@ class Child:
 
     def _run(self, message: list[Any]) -> None:
         call = call_of(message)
-        self._told = self._looks = False
+        self._told = self._looks = self._stop_waits = False
         began = time.perf_counter()
         try:
             self._run_id = call.run_id
@@ -192,11 +194,24 @@ class Child:
         self._told = True
         if self._run_id is None or self._looks:
             return
+        self._stop_waits = True
         if frame is not None and frame.f_code.co_filename.startswith(_OURS):
-            # Half a message or one mark of two would be the end of all understanding: try again shortly.
-            threading.Timer(AGAIN_SECONDS, os.kill, (self._pid, signal.SIGTERM)).start()
+            # Half a message or one mark of two would be the end of all understanding. A handler that does little but
+            # print is told at the end of what it writes, any other one shortly.
+            threading.Timer(AGAIN_SECONDS, self._tell_again).start()
         else:
-            raise Stopped("told to stop (SIGTERM)")
+            self._stop_now()
+
+    def _tell_again(self) -> None:
+        if self._stop_waits:
+            os.kill(self._pid, signal.SIGTERM)
+
+    def _stop_now(self) -> None:
+        """Raise :class:`Stopped` in the handler if it is to stop and was not told yet."""
+        if self._stop_waits and threading.current_thread() is threading.main_thread():
+            self._stop_waits = False
+            if self._run_id is not None and not self._looks:
+                raise Stopped("told to stop (SIGTERM)")
 
     # ------------------------------------------------------------ enschedule_core.context.Channel
 
@@ -207,6 +222,7 @@ class Child:
     def progress(self, fraction: float, text: str) -> None:
         """Report progress."""
         self._control.send(["progress", self._run_id, fraction, text])
+        self._stop_now()
 
     @property
     def cancelled(self) -> bool:
