@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -21,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from enschedule_core.errors import ConfigurationError
 from enschedule_worker.store import migrate
 from enschedule_worker.store.database import Database
+from enschedule_worker.store.migrations import steps
 from enschedule_worker.store.models import Base
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb", "mssql")
@@ -49,6 +52,22 @@ def test_the_migration_makes_what_the_models_say(empty: Database) -> None:
     assert difference(empty) == []
     tables = set(inspect(empty.engine).get_table_names())
     assert tables == {*Base.metadata.tables, migrate.VERSION_TABLE}
+
+
+def test_the_names_of_the_files_are_the_revisions() -> None:
+    scripts = ScriptDirectory.from_config(steps.config())
+    assert migrate.revisions() == tuple(script.revision for script in reversed(list(scripts.walk_revisions())))
+    assert migrate.head() == scripts.get_current_head()
+
+
+def test_a_start_with_nothing_to_migrate_does_without_alembic(empty: Database) -> None:
+    migrate.upgrade(empty)
+    look = (
+        "import sys; from sqlalchemy import create_engine; from enschedule_worker.store import database, migrate;"
+        f"migrate.upgrade(database.Database(create_engine({str(empty.engine.url)!r}))); print('alembic' in sys.modules)"
+    )
+    seen = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "False"
 
 
 def test_the_difference_would_be_seen(empty: Database) -> None:
@@ -112,7 +131,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: Database) -> None:
 def test_every_migration_compiles_for_every_dialect(dialect: str) -> None:
     buffer = io.StringIO()
     context = MigrationContext.configure(dialect_name=dialect, opts={"as_sql": True, "output_buffer": buffer})
-    scripts = ScriptDirectory.from_config(migrate._config())
+    scripts = ScriptDirectory.from_config(steps.config())
     with Operations.context(context):
         for script in reversed(list(scripts.walk_revisions())):
             script.module.upgrade()
