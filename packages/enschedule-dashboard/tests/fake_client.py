@@ -274,7 +274,7 @@ class Runs:
     def _find(self, id: int) -> Json:
         self.world.note("runs.find", id)
         if id not in self.world.runs:
-            raise NotFound(f"There is no run {id}.", hint="Runs older than 90 days are removed.")
+            raise NotFound(f"There is no run {id:,}.", hint="Runs older than 90 days are removed.")
         return self.world.runs[id]
 
     def list(self, **filters: Any) -> Json:

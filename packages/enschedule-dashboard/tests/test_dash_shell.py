@@ -76,7 +76,7 @@ def test_a_worker_that_does_not_answer_is_a_page_that_tries_again(pages, world):
 def test_what_is_not_there_is_a_page_with_a_way_on(pages):
     answer = pages.get("/runs/99999")
     assert answer.status_code == 404
-    assert "There is no run 99999." in answer.text
+    assert "There is no run 99,999." in answer.text
     assert 'href="/runs"' in answer.text
     assert pages.get("/nope").status_code == 404
 

@@ -100,7 +100,7 @@ def _pieces(database: Database, actor: Actor, run_id: int, fence: int, stream: s
 def _existing(tx: Transaction, actor: Actor, run_id: int) -> Row[Any]:
     row = run_reads.standing(tx, run_id, actor.scope)
     if row is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"There is no run {run_id:,}.")
     return row
 
 

@@ -25,7 +25,7 @@ from enschedule_worker.store.seal import seal
 def _existing(tx: Transaction, actor: Actor, run_id: int) -> Row[Any]:
     row = run_reads.get(tx, run_id, actor.scope)
     if row is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"There is no run {run_id:,}.")
     return row
 
 
