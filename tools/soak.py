@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,8 +28,8 @@ from faults.checks import uncovered
 from faults.databases import Database, shared
 from faults.programs import Program
 
-GROWTH_MIB = 8.0  # of the second half over the first, which caches and the allocator may take
-GROWTH_COUNT = 4  # of descriptors and threads: a request may be under way while one looks
+# What the second half may have more than the first: caches, the allocator, and one warm child more than before.
+MOST_GROWTH = {"rss_mib": 8.0, "pss_mib": 32.0, "processes": 1, "threads": 6, "descriptors": 16}
 STARTED_AFTER = 0.2  # the share of the time that is for warming up
 SCHEDULES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     *((f"log-{number}", "log-job", {"data": {"message": "soak"}}) for number in range(6)),
@@ -67,7 +67,7 @@ def growth(looks: list[Look]) -> dict[str, float]:
     """Return by how much the median of the second half is above that of the first, after the warming up."""
     warm = looks[int(len(looks) * STARTED_AFTER) :]
     first, second = warm[: len(warm) // 2], warm[len(warm) // 2 :]
-    names = [field.name for field in fields(Look)]
+    names = [one.name for one in fields(Look)]
     return {name: median(getattr(o, name) for o in second) - median(getattr(o, name) for o in first) for name in names}
 
 
@@ -95,19 +95,51 @@ def report(kind: str, looks: list[Look], database: Database) -> list[str]:
     )
     print("  second half against the first: " + ", ".join(f"{name} {value:+.1f}" for name, value in grown.items()))
     wrong = [f"{kind}: {lost} slots have neither a run nor a skip"] if lost else []
-    wrong += [
-        f"{kind}: {name} grew by {grown[name]:.1f}" for name in ("rss_mib", "pss_mib") if grown[name] > GROWTH_MIB
-    ]
-    for name in ("threads", "descriptors", "processes"):
-        if grown[name] > GROWTH_COUNT:
-            wrong.append(f"{kind}: {name} grew by {grown[name]:.0f}")
+    wrong += [f"{kind}: {name} grew by {grown[name]:.1f}" for name, most in MOST_GROWTH.items() if grown[name] > most]
     return wrong
 
 
-def left_behind(programs: dict[str, Program], pids: set[int]) -> list[str]:
+def left_behind(pids: set[int]) -> list[str]:
     """Return the processes that are there still, after everything was stopped."""
     time.sleep(2)
-    return [f"process {pid} is left behind" for pid in pids if (PROC / str(pid)).exists() and programs]
+    return [f"process {pid} is left behind" for pid in sorted(pids) if (PROC / str(pid)).exists()]
+
+
+@dataclass(slots=True)
+class Soaked:
+    """One database, the program on it, and what was seen of it."""
+
+    program: Program
+    database: Database
+    looks: list[Look] = field(default_factory=list)
+    pids: set[int] = field(default_factory=set)
+
+    def look(self) -> str:
+        """Look at it, and return what was seen as one line."""
+        self.program.lives()
+        now = look(self.program.process.pid)
+        self.pids.update(tree_of(self.program.process.pid))
+        self.looks.append(now)
+        cells = ", ".join(f"{one.name} {getattr(now, one.name):.0f}" for one in fields(Look))
+        return f"{time.strftime('%H:%M:%S')} {self.database.kind:<9} {cells}"
+
+    def stop(self) -> list[str]:
+        """Let its runs end and stop it; return what is wrong."""
+        self.program.call("PUT", "pause", {"paused": True})
+        code = self.program.stop()
+        wrong = [f"it ended with exit code {code}"] if code else []
+        return wrong + [line for line in self.program.log.splitlines() if " ERROR " in line or "Traceback" in line]
+
+
+def start(stack: ExitStack, kind: str, executor: str) -> Soaked:
+    """Start a program on a new database, as it is every day: not with the short leases of the tests."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    database = stack.enter_context(shared(kind, folder))
+    leases = {"ENSCHEDULE_LEASE_SECONDS": "", "ENSCHEDULE_HEARTBEAT_SECONDS": ""}
+    program = Program(folder, "up", database=database, ENSCHEDULE_EXECUTOR=executor, **leases)
+    stack.callback(program.kill)
+    begin(program.ready())
+    return Soaked(program, database)
 
 
 def main(arguments: list[str]) -> int:
@@ -119,45 +151,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--every", type=float, default=60.0, help="seconds between two looks")
     given = parser.parse_args(arguments)
     wrong: list[str] = []
-    seen: set[int] = set()
     with ExitStack() as stack:
-        programs, databases, looks = {}, {}, {}
-        for kind in given.database.split(","):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            databases[kind] = stack.enter_context(shared(kind, folder))
-            # The leases and the grace of every day, not the short ones of the tests.
-            settings = {
-                "ENSCHEDULE_LEASE_SECONDS": "",
-                "ENSCHEDULE_HEARTBEAT_SECONDS": "",
-                "ENSCHEDULE_EXECUTOR": given.executor,
-            }
-            programs[kind] = Program(folder, "up", database=databases[kind], **settings)
-            stack.callback(programs[kind].kill)
-            looks[kind] = []
-        for program in programs.values():
-            begin(program.ready())
+        soaked = [start(stack, kind, given.executor) for kind in given.database.split(",")]
         end = time.monotonic() + 60 * given.minutes
         while time.monotonic() < end:
             time.sleep(min(given.every, max(0.0, end - time.monotonic())))
-            for kind, program in programs.items():
-                program.lives()
-                now = look(program.process.pid)
-                seen.update(tree_of(program.process.pid))
-                looks[kind].append(now)
-                cells = ", ".join(f"{field.name} {getattr(now, field.name):.0f}" for field in fields(Look))
-                print(f"{time.strftime('%H:%M:%S')} {kind:<9} {cells}", flush=True)
-        for program in programs.values():
-            program.ask("PUT", "/api/v1/pause", {"paused": True})
-        for kind, program in programs.items():
-            code = program.stop()
-            if code:
-                wrong.append(f"{kind}: it ended with exit code {code}")
-            wrong += [
-                f"{kind}: {line}" for line in program.log.splitlines() if " ERROR " in line or "Traceback" in line
-            ]
-        wrong += left_behind(programs, seen)
-        for kind, database in databases.items():
-            wrong += report(kind, looks[kind], database)
+            for one in soaked:
+                print(one.look(), flush=True)
+        for one in soaked:
+            wrong += [f"{one.database.kind}: {line}" for line in one.stop()]
+        wrong += left_behind({pid for one in soaked for pid in one.pids})
+        for one in soaked:
+            wrong += report(one.database.kind, one.looks, one.database)
     print("\n" + ("\n".join(wrong) if wrong else "Nothing grew, nothing is missing, nothing was left behind."))
     return 1 if wrong else 0
 
