@@ -21,7 +21,7 @@ PAGES = (
     ("Handlers", "/handlers"),
     ("Workers", "/workers"),
 )
-NOBODY: ActorInfo = {"kind": "local", "name": "", "permissions": []}
+NOBODY: ActorInfo = {"kind": "local", "name": "", "permissions": [], "groups": {}}
 
 
 @dataclass(frozen=True, slots=True)

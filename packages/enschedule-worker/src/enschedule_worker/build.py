@@ -27,7 +27,7 @@ from enschedule_worker.engine.housekeeping import Housekeeping
 from enschedule_worker.engine.loop import Engine, EngineOptions
 from enschedule_worker.engine.notices import NoticeSender
 from enschedule_worker.engine.streams import is_server_record
-from enschedule_worker.service import rezoning, sessions
+from enschedule_worker.service import rezoning, sessions, users
 from enschedule_worker.service.retention import Keep
 from enschedule_worker.settings import WorkerSettings
 from enschedule_worker.store import census, connect, migrate, state, troubles
@@ -55,6 +55,8 @@ class Worker:
         self.api_key = settings.api_key or secrets.token_urlsafe(32)
         self.app = Flask("enschedule_worker", static_folder=None)
         self.database = _open(self.app, settings)
+        if settings.admin_account is not None:
+            users.ensure_admin(self.database, *settings.admin_account)
         self.instance_id = uuid.uuid4().hex
         self.engine = self._engine()
         keep = Keep(settings.retention_days, settings.retention_min_runs, settings.retention_failures_days)
@@ -117,6 +119,10 @@ class Worker:
     def login_token(self) -> str:
         """Return a token that opens one browser session, for the link that a start prints."""
         return sessions.new_link_token(self.database)
+
+    def setup_token(self) -> str | None:
+        """Return a token that makes the first account within an hour; ``None`` once there is one."""
+        return sessions.new_setup_token(self.database)
 
     def _engine(self) -> Engine:
         settings = self.settings

@@ -15,6 +15,7 @@ from enschedule_core.addresses import AddressGuard
 from enschedule_core.errors import ConfigurationError
 from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
 from enschedule_core.settings import Kind, Setting, Values, read, unknown
+from enschedule_core.wire.people import PASSWORD_MAX, USER_PATTERN
 from enschedule_worker.store.location import SERVERS, Location, locate
 
 DATABASE_SETTINGS = (
@@ -50,6 +51,14 @@ SETTINGS = (
     *DATABASE_SETTINGS,
     Setting(
         "API_KEY", Kind.TEXT, None, "The shared key that opens the REST API; a random one without it.", secret=True
+    ),
+    Setting(
+        "ADMIN_ACCOUNT",
+        Kind.TEXT,
+        None,
+        "name:password of an admin, who is made at the start unless there is somebody of that name.",
+        secret=True,
+        example="ada:several-words-are-good",
     ),
     Setting(
         "IMPORT_HANDLERS",
@@ -196,6 +205,7 @@ class WorkerSettings:
     database: Location | None
     orm_logging: bool = False
     api_key: str | None = field(repr=False, default=None)
+    admin_account: tuple[str, str] | None = field(repr=False, default=None)
     import_handlers: str | None = None
     handlers_dir: Path | None = None
     api_endpoint: bool = False
@@ -259,6 +269,7 @@ def read_settings(
         database=locate(_database_variables(values), folder=here),
         orm_logging=values.flag("ORM_LOGGING"),
         api_key=values.text("API_KEY"),
+        admin_account=_admin_account(values),
         import_handlers=values.text("IMPORT_HANDLERS"),
         handlers_dir=None if handlers_dir is None else (here / Path(handlers_dir).expanduser()).absolute(),
         api_endpoint=values.flag("API_ENDPOINT"),
@@ -290,6 +301,20 @@ def read_settings(
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
     )
+
+
+def _admin_account(values: Values) -> tuple[str, str] | None:
+    text = values.text("ADMIN_ACCOUNT")
+    if text is None:
+        return None
+    name, colon, password = text.partition(":")
+    name = name.strip().lower()
+    if not colon or not USER_PATTERN.fullmatch(name) or not password or len(password) > PASSWORD_MAX:
+        raise ConfigurationError(
+            "ADMIN_ACCOUNT: the value is not a name, a colon and a password.",
+            hint="For example ADMIN_ACCOUNT=ada:several-words-are-good",
+        )
+    return name, password
 
 
 def _guard(environ: Mapping[str, str]) -> AddressGuard:

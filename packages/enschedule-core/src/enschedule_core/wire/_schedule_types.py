@@ -135,6 +135,7 @@ class Schedule(TypedDict):
     retention: Retention
     notify: str | None
     managed_by: str | None
+    group: str | None
     revision: int
     last_run: LastRun | None
     last_status: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from enschedule_core.wire._people_types import OwnUser
 from enschedule_core.wire._shared_types import HandlerRef, Instant, JsonObject, Ref
 
 
@@ -91,17 +92,22 @@ class Worker(TypedDict):
 
 
 class AuthInfo(TypedDict):
-    """Whether this address asks for a key."""
+    """Whether this address asks for a key or a session, and whether there are accounts to log in with."""
 
     required: bool
+    accounts: bool
 
 
 class ActorInfo(TypedDict):
-    """Who the worker takes the caller for."""
+    """Who the worker takes the caller for; ``groups`` are the permissions within groups, by the group's id.
+
+    ``groups`` is ``None`` where the same permissions hold in every group.
+    """
 
     kind: str
     name: str
     permissions: list[str]
+    groups: dict[str, list[str]] | None
 
 
 class Me(TypedDict):
@@ -112,6 +118,7 @@ class Me(TypedDict):
     server_time: Instant
     default_timezone: str
     auth: AuthInfo
+    user: OwnUser | None
 
 
 class NewSession(TypedDict):

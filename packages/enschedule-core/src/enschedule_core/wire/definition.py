@@ -46,7 +46,7 @@ class Definition:
     """What to run, with which data, when, under which policies.
 
     ``id`` is ``None`` where one is still to be made; ``handler_version`` is ``None`` where the newest is
-    meant; ``paused`` is ``None`` where nothing was said about it.
+    meant; ``paused`` and ``group`` are ``None`` where nothing was said about it. The group "" is none.
     """
 
     id: str | None
@@ -60,6 +60,7 @@ class Definition:
     tags: tuple[str, ...] = ()
     managed_by: str | None = None
     paused: bool | None = None
+    group: str | None = None
     given: GivenTrigger | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -91,6 +92,7 @@ class Definition:
             tags=tuple(dict.fromkeys(body.get("tags", ()))),
             managed_by=body.get("managed_by") or None,
             paused=body.get("paused"),
+            group=(body["group"] or "") if "group" in body else None,
             given=given,
         )
 

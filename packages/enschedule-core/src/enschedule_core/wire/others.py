@@ -1,4 +1,4 @@
-"""Requests about triggers, handlers, sessions, groups, and the pause of everything."""
+"""Requests about triggers, handlers, groups, and the pause of everything."""
 
 from __future__ import annotations
 
@@ -32,12 +32,6 @@ class HandlerVersionQuery(Strict):
     """Which version of a handler; the newest unless told otherwise."""
 
     version = fields.Integer(validate=validate.Range(1, 2**31 - 1, error="Must be a version, for example 1."))
-
-
-class SessionInput(Strict):
-    """Open a session with a key, or with the one-time token of the link that a start prints."""
-
-    key = fields.String(required=True, validate=validate.Length(1, 1000))
 
 
 class PauseAllInput(Strict):

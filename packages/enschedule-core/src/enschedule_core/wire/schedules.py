@@ -174,6 +174,11 @@ class ScheduleInput(Strict):
         validate=_check_notify,
         metadata={"description": 'Is told when it starts failing and when it recovers; "none" for nobody'},
     )
+    group = fields.String(
+        allow_none=True,
+        validate=validate.Regexp(GROUP_PATTERN.pattern + r"\Z", error="Must be the id of a group, for example ops."),
+        metadata={"description": "The group that owns it; left out, it stays as it is"},
+    )
     managed_by = Text(longest=500, allow_none=True, metadata={"description": "Who owns the definition, such as a file"})
 
 

@@ -6,6 +6,19 @@ ends in ``_seconds`` is a number of seconds. ``None`` means "not known" or "does
 Readers ignore members they do not know: a newer worker may send more.
 """
 
+from enschedule_core.wire._people_types import (
+    ApiKey,
+    AuditActor,
+    AuditEntry,
+    AuditObject,
+    Group,
+    Member,
+    NewApiKey,
+    OwnUser,
+    RoleName,
+    Session,
+    User,
+)
 from enschedule_core.wire._run_types import (
     Attempt,
     Origin,
@@ -68,7 +81,11 @@ from enschedule_core.wire._system_types import (
 
 __all__ = [
     "ActorInfo",
+    "ApiKey",
     "Attempt",
+    "AuditActor",
+    "AuditEntry",
+    "AuditObject",
     "AuthInfo",
     "Binding",
     "CatchUp",
@@ -79,6 +96,7 @@ __all__ = [
     "DiagnosisAction",
     "DiagnosisCheck",
     "Forecast",
+    "Group",
     "Handler",
     "HandlerRef",
     "HandlerWorker",
@@ -88,6 +106,8 @@ __all__ = [
     "JsonObject",
     "LastRun",
     "Me",
+    "Member",
+    "NewApiKey",
     "NewSession",
     "NextSlots",
     "Origin",
@@ -95,6 +115,7 @@ __all__ = [
     "OutputChunk",
     "OutputPage",
     "OutputSize",
+    "OwnUser",
     "Page",
     "Pause",
     "PauseOfAll",
@@ -114,6 +135,7 @@ __all__ = [
     "RetentionPolicy",
     "RetentionPreview",
     "Retry",
+    "RoleName",
     "Run",
     "RunBucket",
     "RunDetail",
@@ -121,10 +143,12 @@ __all__ = [
     "RunningRun",
     "Schedule",
     "ScheduleCounts",
+    "Session",
     "Skip",
     "Source",
     "Stream",
     "Trigger",
+    "User",
     "Worker",
     "WorkerRef",
 ]

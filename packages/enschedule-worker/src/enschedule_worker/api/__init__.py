@@ -12,6 +12,7 @@ from enschedule_worker.api import (
     documentation,
     handlers,
     health,
+    keys,
     pause,
     problems,
     retention,
@@ -20,6 +21,7 @@ from enschedule_worker.api import (
     sessions,
     stats,
     triggers,
+    users,
     workers,
 )
 from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy
@@ -28,7 +30,8 @@ __all__ = ["ApiContext", "AuthPolicy", "register"]
 
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (
-    *(schedules, pause, concurrency_groups, runs, handlers, workers, triggers, stats, retention, sessions, health),
+    *(schedules, pause, concurrency_groups, runs, handlers, workers, triggers, stats, retention, sessions, users, keys),
+    health,
 )
 
 

@@ -1,6 +1,7 @@
 """Who makes a request: a key, a session, or somebody at this machine.
 
-Bound to loopback, a request needs no key as long as it can only come from this machine's own programs and from
+Once there is an account, every request needs a key or a session. Until then, and bound to loopback, a request needs
+none as long as it can only come from this machine's own programs and from
 pages that this server itself sent: its ``Host`` is a loopback name (a page of a foreign site that made its own name
 point at 127.0.0.1 sends that name), it is not marked as coming from another origin, and no proxy passed it on for
 somebody elsewhere.
@@ -17,11 +18,11 @@ from flask import Request
 from enschedule_core.actor import Actor
 from enschedule_core.errors import BadRequest, Forbidden, Unauthenticated
 from enschedule_worker.api.context import ApiContext
-from enschedule_worker.service import sessions
+from enschedule_worker.service import keys, sessions
 
 INLINE = "enschedule.inline"
 _OWN_FETCHES = frozenset({"same-origin", "none"})
-_HINT = "Send Authorization: Bearer with the API_KEY of the worker or a session's token, or X-API-Key."
+_HINT = "Send Authorization: Bearer with an API key or a session's token, or X-API-Key with a key."
 
 
 def identify(request: Request, context: ApiContext) -> Actor:
@@ -31,19 +32,34 @@ def identify(request: Request, context: ApiContext) -> Actor:
     request without a key that another site may have made; :class:`BadRequest` for a host that is not trusted.
     """
     _check_host(request, context)
-    address = request.remote_addr
+    address = address_of(request, context)
     key = request.headers.get("X-API-Key")
-    if key is not None and not sessions.same(key, context.auth.api_key):
+    shared = key is not None and sessions.same(key, context.auth.api_key)
+    if key is not None and not shared and not key.startswith(keys.BEGINNING):
         raise Unauthenticated("The key in X-API-Key is not right.", hint=_HINT)
+    own = None if key is None or shared else keys.authenticate(context.database, key, address=address)
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         return _by_token(_token(authorization), context, address)
-    if key is not None:
+    if own is not None:
+        return own
+    if shared:
         return sessions.service_actor(address)
-    if not context.auth.bound_to_loopback:
+    if not context.auth.bound_to_loopback or context.accounts.exist(context.database):
         raise Unauthenticated("This needs a key or a session.", hint=_HINT)
     _check_local(request)
     return sessions.local_actor(address)
+
+
+def address_of(request: Request, context: ApiContext) -> str | None:
+    """Return where a request comes from: the address that it says, if it shows the ``API_KEY``, as a dashboard does."""
+    said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    if said and sessions.same(request.headers.get("X-API-Key", ""), context.auth.api_key):
+        try:
+            return str(ip_address(said))
+        except ValueError:
+            return request.remote_addr
+    return request.remote_addr
 
 
 def _check_host(request: Request, context: ApiContext) -> None:

@@ -13,6 +13,7 @@ from enschedule_core.actor import Actor
 from enschedule_core.registry import Registry
 from enschedule_worker.service.retention import Keep
 from enschedule_worker.service.stats import Size
+from enschedule_worker.service.users import Accounts
 from enschedule_worker.store.database import Database
 
 EXTENSION = "enschedule_api"
@@ -77,6 +78,7 @@ class ApiContext:
     keep: Keep = field(default_factory=Keep)
     size: Size = field(default_factory=Size)
     bell: Bell = field(default_factory=Bell)
+    accounts: Accounts = field(default_factory=Accounts)
 
 
 def context() -> ApiContext:

@@ -53,6 +53,8 @@ def respond(problem: EnscheduleError, headers: dict[str, str] | None = None) -> 
     response.headers.update(headers or {})
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if "retry_after_seconds" in problem.extra:
+        response.headers["Retry-After"] = str(problem.extra["retry_after_seconds"])
     if problem.status == 503:
         response.headers.setdefault("Retry-After", "2")
     return response

@@ -12,11 +12,13 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from enschedule_core.actor import Permission
+from enschedule_core.errors import Forbidden
 from enschedule_core.wire.common import field_errors, invalid
 from enschedule_core.wire.others import NothingQuery
 from enschedule_worker.api import bodies
 from enschedule_worker.api.auth import identify
 from enschedule_worker.api.context import context
+from enschedule_worker.service.access import record_refusal
 from enschedule_worker.store.database import again_if_undone
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -59,14 +61,20 @@ class Blueprint(flask_smorest.Blueprint):
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 database = context().database
-                before = database.commits
-                # What the database has undone is done again, unless a part of it was committed.
-                return again_if_undone(lambda: answered(*args, **kwargs), lambda: database.commits == before)
+                g.commits = database.commits
+                try:
+                    # What the database has undone is done again, unless a part of it was committed.
+                    return again_if_undone(lambda: answered(*args, **kwargs), lambda: database.commits == g.commits)
+                except Forbidden as refusal:
+                    if "actor" in g:
+                        record_refusal(database, g.actor, request.method, request.path, refusal.detail)
+                    raise
 
             def answered(*args: Any, **kwargs: Any) -> Any:
                 if permission is not None:
                     g.actor = identify(request, context())
-                    g.actor.require(permission)
+                    g.commits = context().database.commits  # that it was seen now is no part of what is asked
+                    g.actor.require_somewhere(permission)
                 return view(*args, **kwargs)
 
             setattr(guarded, PERMISSION, permission or PUBLIC)

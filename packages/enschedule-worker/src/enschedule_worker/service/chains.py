@@ -35,6 +35,7 @@ class _FollowUp:
     """A run that has ended, and the schedule that is to run after it."""
 
     source_id: str
+    group_id: int | None
     end: standing.End
     target_id: str
 
@@ -78,12 +79,14 @@ def _wanted(one: standing.Standing) -> Iterable[_FollowUp]:
         else:
             continue
         if target is not None:
-            yield _FollowUp(one.row.id, end, target)
+            yield _FollowUp(one.row.id, one.row.group_id, end, target)
 
 
 def _hindrance(one: _FollowUp, target: Row[Any] | None) -> str | None:
     if target is None:
         return "there is no such schedule any more"
+    if target.group_id != one.group_id:
+        return "it belongs to another group"
     if target.paused:
         return f"it is paused by {target.paused_by}"
     if one.end.depth >= MAX_DEPTH:
@@ -112,8 +115,12 @@ def _run_of(tx: Transaction, one: _FollowUp, target: Row[Any]) -> new_runs.NewRu
 # ---------------------------------------------------------------- when a schedule is saved
 
 
-def check(tx: Transaction, schedule_id: str, policies: Policies, before: Row[Any] | None) -> None:
+def check(
+    tx: Transaction, schedule_id: str, policies: Policies, before: Row[Any] | None, group: int | None = None
+) -> None:
     """Raise :class:`InvalidInput` for a follow-up that does not exist, or that would lead back to ``schedule_id``.
+
+    A schedule can start those of its own ``group`` only: whoever edits it may not run others.
 
     One that has gone since it was saved (``before`` is the row) does not keep other edits from being saved.
     """
@@ -122,21 +129,22 @@ def check(tx: Transaction, schedule_id: str, policies: Policies, before: Row[Any
         target = getattr(policies, name)
         if target is None or (before is not None and getattr(before, name) == target):
             continue
-        message = _fault(tx, schedule_id, target)
+        message = _fault(tx, schedule_id, target, group)
         if message is not None:
             errors.append(FieldError(name, message))
     if errors:
         raise InvalidInput(f"{errors[0].field}: {errors[0].message}", errors=errors)
 
 
-def _fault(tx: Transaction, schedule_id: str, target: str) -> str | None:
+def _fault(tx: Transaction, schedule_id: str, target: str, group: int | None) -> str | None:
     if target == schedule_id:
         return "A schedule cannot run after itself."
+    found = tx.execute(select(_S.group_id).where(_S.id == target)).first()
+    if found is None or found.group_id != group:
+        return f"There is no schedule {target}." if group is None else f"There is no schedule {target} in its group."
     way = _way_back(tx, target, schedule_id)
     if way is not None:
         return f"This is a circle: {' → '.join([schedule_id, *way])}."
-    if tx.execute(select(_S.key).where(_S.id == target)).first() is None:
-        return f"There is no schedule {target}."
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from enschedule_core.actor import Actor
+from enschedule_core.actor import Actor, Permission, Scope
 from enschedule_core.clock import format_instant
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import Binding, Overlap
@@ -74,7 +74,7 @@ class Full:
 def diagnose(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any]:
     """Return one sentence and the checks behind it. Raises :class:`NotFound`."""
     with reading(database, actor) as tx:
-        row = existing(tx, actor, schedule_id)
+        row = existing(tx, actor, schedule_id, Permission.READ)
         facts = Facts(
             now=tx.now,
             row=row,
@@ -85,14 +85,14 @@ def diagnose(database: Database, actor: Actor, schedule_id: str) -> dict[str, An
             halted=halt.current(tx),
         )
         if facts.waiting is not None:
-            facts = replace(facts, full=_full(tx, row))
+            facts = replace(facts, full=_full(tx, row, actor.scope))
     checks = [check for make in _CHECKS if (check := make(facts)) is not None]
     trouble = next((check for check in checks if check.ok is False), None)
     sentence = trouble.text if trouble is not None else _fine(facts)
     return {"sentence": sentence, "checks": [check.wire() for check in checks]}
 
 
-def _full(tx: Transaction, row: Row[Any]) -> Full | None:
+def _full(tx: Transaction, row: Row[Any], scope: Scope) -> Full | None:
     """Return the first limit on a schedule's runs that is reached."""
     if row.max_running is not None and row.running_runs >= row.max_running:
         return Full("max_running", "", row.max_running, row.running_runs, [])
@@ -100,16 +100,17 @@ def _full(tx: Transaction, row: Row[Any]) -> Full | None:
     if handler is not None:
         held = limits.holders(tx, handler_id=row.handler_id)
         if sum(one.runs for one in held) >= handler:
-            return _held_by("handler", row.handler_id, handler, held)
+            return _held_by("handler", row.handler_id, handler, held, scope)
     if row.concurrency_group is not None:
         held, allowed = limits.holders(tx, group=row.concurrency_group), limits.group_limit(tx, row.concurrency_group)
         if sum(one.runs for one in held) >= allowed:
-            return _held_by("group", row.concurrency_group, allowed, held)
+            return _held_by("group", row.concurrency_group, allowed, held, scope)
     return None
 
 
-def _held_by(code: str, name: str, allowed: int, held: list[Row[Any]]) -> Full:
-    titles = [one.title or "runs without a schedule" for one in held]
+def _held_by(code: str, name: str, allowed: int, held: list[Row[Any]], scope: Scope) -> Full:
+    seen = [one.title or "runs without a schedule" for one in held if scope.covers(one.group_id)]
+    titles = [*seen, *(["schedules of other groups"] if len(seen) < len(held) else [])]
     return Full(code, name, allowed, sum(one.runs for one in held), titles)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from enschedule_core.actor import Actor
+from enschedule_core.actor import Actor, Permission
 from enschedule_core.clock import format_instant, from_micros
 from enschedule_core.triggers import preview
 from enschedule_core.wire.definition import canonical
@@ -24,7 +24,7 @@ from enschedule_worker.store.database import Database
 def coming(database: Database, actor: Actor, schedule_id: str, *, count: int) -> dict[str, Any]:
     """Return the next ``count`` slots of a schedule, its zone, and notes on the days when clocks change."""
     with reading(database, actor) as tx:
-        row = existing(tx, actor, schedule_id)
+        row = existing(tx, actor, schedule_id, Permission.READ)
         now = from_micros(tx.now)
     trigger = present.readable_trigger(row.trigger)
     return {
@@ -39,7 +39,7 @@ def skips(
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Return a page of skipped stretches, newest first, and where the next page begins."""
     with reading(database, actor) as tx:
-        row = existing(tx, actor, schedule_id)
+        row = existing(tx, actor, schedule_id, Permission.READ)
         rows = skip_store.page(tx, row.key, limit=limit + 1, before_id=before_id)
     shown = rows[:limit]
     items = [
@@ -60,7 +60,7 @@ def revisions(
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Return a page of edits, newest first, each with the dotted paths that it changed; the first has none."""
     with reading(database, actor) as tx:
-        row = existing(tx, actor, schedule_id)
+        row = existing(tx, actor, schedule_id, Permission.READ)
         rows = store.revisions(tx, row.key, limit=limit + 1, before=before)
     pairs = list(zip_longest(rows, rows[1:]))[:limit]
     items = [

@@ -12,7 +12,7 @@ from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_core.errors import FieldError, InvalidInput, NotFound
 from enschedule_core.schedule import CatchUpMode
 from enschedule_worker.service import firing, present
-from enschedule_worker.service.access import writing
+from enschedule_worker.service.access import allow, changing
 from enschedule_worker.store import audit
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
@@ -27,7 +27,7 @@ def pause(
 
     Pausing a paused one replaces reason and end. Raises :class:`InvalidInput` for an end in the past.
     """
-    with writing(database, actor, Permission.OPERATE) as tx:
+    with changing(database, actor, Permission.OPERATE) as tx:
         row = _existing(tx, actor, schedule_id)
         if until is not None and to_micros(until) <= tx.now:
             message = f"Must be in the future; it is {format_instant(tx.now)}."
@@ -41,7 +41,7 @@ def resume(database: Database, actor: Actor, schedule_id: str, *, missed: str = 
 
     ``missed`` is ``skip``, ``latest`` or ``all`` (at most as many as its catch-up policy allows).
     """
-    with writing(database, actor, Permission.OPERATE) as tx:
+    with changing(database, actor, Permission.OPERATE) as tx:
         row = _existing(tx, actor, schedule_id)
         if row.paused:
             resume_row(tx, actor, row, missed=missed)
@@ -99,4 +99,5 @@ def _existing(tx: Transaction, actor: Actor, schedule_id: str) -> Row[Any]:
     row = store.get(tx, schedule_id, actor.scope, lock=True)
     if row is None:
         raise NotFound(f"There is no schedule {schedule_id}.", hint="Ids are listed by GET /api/v1/schedules.")
+    allow(actor, Permission.OPERATE, row.group_id)
     return row

@@ -104,6 +104,7 @@ def schedule(row: Row[Any]) -> dict[str, Any]:
         "paused": bool(row.paused),
         "pause": _pause(row),
         "broken_reason": row.broken_reason,
+        "group": row.group_name,
         "revision": row.revision,
         "last_run": _last_run(row),
         "last_status": row.last_status,

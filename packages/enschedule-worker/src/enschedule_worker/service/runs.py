@@ -12,7 +12,7 @@ from enschedule_core.registry import Registry
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schema import check_data, encode_json
 from enschedule_worker.service import halting, present
-from enschedule_worker.service.access import reading, writing
+from enschedule_worker.service.access import allow, changing, home_of, reading
 from enschedule_worker.service.handlers import check_fits, settle_version
 from enschedule_worker.service.schedules import existing as existing_schedule
 from enschedule_worker.store import audit, new_runs, run_reads
@@ -22,15 +22,16 @@ from enschedule_worker.store.database import Database, Transaction
 from enschedule_worker.store.seal import seal
 
 
-def _existing(tx: Transaction, actor: Actor, run_id: int) -> Row[Any]:
+def _existing(tx: Transaction, actor: Actor, run_id: int, permission: Permission) -> Row[Any]:
     row = run_reads.get(tx, run_id, actor.scope)
     if row is None:
         raise NotFound(f"There is no run {run_id:,}.")
+    allow(actor, permission, row.group_id)
     return row
 
 
 def _brief(tx: Transaction, actor: Actor, run_id: int) -> dict[str, Any]:
-    return present.run(_existing(tx, actor, run_id))
+    return present.run(_existing(tx, actor, run_id, Permission.READ))
 
 
 def listing(
@@ -60,7 +61,7 @@ def listing(
 def get(database: Database, actor: Actor, run_id: int) -> dict[str, Any]:
     """Return one run in full."""
     with reading(database, actor) as tx:
-        row = _existing(tx, actor, run_id)
+        row = _existing(tx, actor, run_id, Permission.READ)
         attempts = run_reads.attempts(tx, row)
     return present.run_detail(row, attempts)
 
@@ -80,8 +81,8 @@ def run_now(
     Returns the run and whether it was made now: the same ``idempotency`` key of the same actor gives the same run.
     Raises :class:`InvalidData` if ``data`` does not fit the handler, :class:`Conflict` while everything is paused.
     """
-    with writing(database, actor, Permission.OPERATE) as tx:
-        row = existing_schedule(tx, actor, schedule_id, lock=True)
+    with changing(database, actor, Permission.OPERATE) as tx:
+        row = existing_schedule(tx, actor, schedule_id, Permission.OPERATE, lock=True)
         halting.refuse(tx)
         own = None
         if data is not None:
@@ -116,7 +117,8 @@ def run_handler(
 ) -> tuple[dict[str, Any], bool]:
     """Run a handler once without a schedule. Raises :class:`UnknownHandler`, :class:`InvalidData`."""
     checked = check_data(data)
-    with writing(database, actor, Permission.OPERATE) as tx:
+    with changing(database, actor, Permission.OPERATE) as tx:
+        group = home_of(actor, Permission.OPERATE)
         halting.refuse(tx)
         handler = settle_version(tx, handler_id, version)
         check_fits(registry, handler, checked)
@@ -125,19 +127,21 @@ def run_handler(
             handler.id,
             handler.version,
             data=seal(encode_json(checked)),
+            group_id=group,
             actor_name=actor.name,
             origin_kind=origin,
             idempotency=None if idempotency is None else f"handler {handler.id}\n{idempotency}",
         )
         if made:
-            audit.record(tx, actor, "run.create", "run", run_id, detail={"handler": f"{handler.id}@{handler.version}"})
+            detail = {"handler": f"{handler.id}@{handler.version}"}
+            audit.record(tx, actor, "run.create", "run", run_id, group_id=group, detail=detail)
         return _brief(tx, actor, run_id), made
 
 
 def cancel(database: Database, actor: Actor, run_id: int) -> dict[str, Any]:
     """Cancel a queued run at once, or ask the worker of a running one. Raises :class:`Conflict` if it has ended."""
-    with writing(database, actor, Permission.OPERATE) as tx:
-        row = _existing(tx, actor, run_id)
+    with changing(database, actor, Permission.OPERATE) as tx:
+        row = _existing(tx, actor, run_id, Permission.OPERATE)
         if store.request_cancel(tx, run_id, actor.name) is None:
             raise Conflict(f"Run {run_id:,} has ended already: {row.status}.")
         audit.record(tx, actor, "run.cancel", "run", run_id, group_id=row.group_id)
@@ -151,8 +155,8 @@ def retry(
 
     Raises :class:`Conflict` while the run is open, and if today's definition is wanted and there is none.
     """
-    with writing(database, actor, Permission.OPERATE) as tx:
-        row = _existing(tx, actor, run_id)
+    with changing(database, actor, Permission.OPERATE) as tx:
+        row = _existing(tx, actor, run_id, Permission.OPERATE)
         if RunStatus(row.status).is_open:
             raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
         halting.refuse(tx)
@@ -160,7 +164,7 @@ def retry(
         if with_today:
             if row.schedule_id is None or row.schedule_deleted_at is not None:
                 raise Conflict(f"Run {run_id:,} has no schedule any more, so there is no data of today.")
-            today = existing_schedule(tx, actor, row.schedule_id)
+            today = existing_schedule(tx, actor, row.schedule_id, Permission.OPERATE)
         new_id = new_runs.retry_by_hand(
             tx,
             row,
@@ -174,8 +178,8 @@ def retry(
 
 def delete(database: Database, actor: Actor, run_id: int) -> None:
     """Delete a run that has ended, with its output. Raises :class:`Conflict` while it is open."""
-    with writing(database, actor, Permission.EDIT) as tx:
-        row = _existing(tx, actor, run_id)
+    with changing(database, actor, Permission.EDIT) as tx:
+        row = _existing(tx, actor, run_id, Permission.EDIT)
         if not store.delete(tx, run_id):
             raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
         audit.record(tx, actor, "run.delete", "run", run_id, group_id=row.group_id)

@@ -16,25 +16,33 @@ from enschedule_core.registry import Registry
 from enschedule_core.schedule import is_valid_id, slug
 from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical, merged
-from enschedule_worker.service import chains, firing, pausing, present
-from enschedule_worker.service.access import reading, writing
+from enschedule_worker.service import auditing, chains, firing, pausing, present
+from enschedule_worker.service.access import allow, changing, home_of, reading
 from enschedule_worker.service.handlers import check_fits, settle_version
-from enschedule_worker.store import audit, bindings, limits, runs, state
+from enschedule_worker.store import audit, bindings, limits, runs, state, users
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
 from enschedule_worker.store.seal import seal, unseal
 
+_KEPT = ("title", "handler", "trigger")
+"""What the audit keeps of a schedule that is made or deleted; the whole of it is in its revisions."""
 UNDO_SECONDS = 7 * 86_400
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 Changed = tuple[dict[str, Any], str]
 
 
-def existing(tx: Transaction, actor: Actor, schedule_id: str, *, lock: bool = False) -> Row[Any]:
-    """Return the whole row of a schedule. Raises :class:`NotFound`, also for one outside the actor's scope."""
+def existing(
+    tx: Transaction, actor: Actor, schedule_id: str, permission: Permission, *, lock: bool = False
+) -> Row[Any]:
+    """Return the whole row of a schedule for an actor who has ``permission`` on it.
+
+    Raises :class:`NotFound`, also for one outside the actor's scope, and :class:`Forbidden`.
+    """
     row = store.get(tx, schedule_id, actor.scope, lock=lock)
     if row is None:
         raise NotFound(f"There is no schedule {schedule_id}.", hint="Ids are listed by GET /api/v1/schedules.")
+    allow(actor, permission, row.group_id)
     return row
 
 
@@ -58,7 +66,7 @@ def listing(
 def get(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any]:
     """Return one schedule."""
     with reading(database, actor) as tx:
-        row = existing(tx, actor, schedule_id)
+        row = existing(tx, actor, schedule_id, Permission.READ)
     return present.schedule(row)
 
 
@@ -67,7 +75,7 @@ def create(database: Database, registry: Registry, actor: Actor, definition: Def
 
     Raises :class:`Conflict` if the id is taken, :class:`InvalidTrigger`, :class:`UnknownHandler`, :class:`InvalidData`.
     """
-    with writing(database, actor, Permission.EDIT) as tx:
+    with changing(database, actor, Permission.EDIT) as tx:
         if definition.id is not None and store.id_taken(tx, definition.id):
             raise Conflict(
                 f"There is a schedule {definition.id} already.",
@@ -89,11 +97,14 @@ def replace_or_create(
     """
     if definition.id is None:
         raise InvalidInput("id: Is missing.", errors=[FieldError("id", "Is missing.")])
-    with writing(database, actor, Permission.EDIT) as tx:
+    with changing(database, actor, Permission.EDIT) as tx:
         row = store.get(tx, definition.id, actor.scope, lock=True)
         _check_revision(row, if_match)
         if row is None:
+            if store.id_taken(tx, definition.id):
+                raise Conflict(f"The id {definition.id} is taken, in another group.", hint="Choose another id.")
             return present.schedule(_insert(tx, registry, actor, definition)), CREATED
+        allow(actor, Permission.EDIT, row.group_id)
         return _update(tx, registry, actor, row, definition)
 
 
@@ -108,8 +119,8 @@ def edit(
     if_match: str | None = None,
 ) -> Changed:
     """Replace each top-level field that ``patch`` names. Raises what :func:`replace_or_create` raises."""
-    with writing(database, actor, Permission.EDIT) as tx:
-        row = existing(tx, actor, schedule_id, lock=True)
+    with changing(database, actor, Permission.EDIT) as tx:
+        row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
         _check_revision(row, if_match)
         whole = merged(present.definition(row), patch)
         definition = Definition.from_wire(whole, id=schedule_id, default_timezone=default_timezone)
@@ -118,13 +129,15 @@ def edit(
 
 def delete(database: Database, actor: Actor, schedule_id: str, *, if_match: str | None = None) -> None:
     """Delete a schedule: its queued runs are cancelled, running ones end, its history stays; 7 days to undo."""
-    with writing(database, actor, Permission.EDIT) as tx:
-        row = existing(tx, actor, schedule_id, lock=True)
+    with changing(database, actor, Permission.EDIT) as tx:
+        row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
         _check_revision(row, if_match)
         runs.cancel_queued_of(tx, row.key, actor.name)
         gone = {"id": f"{row.id}{store.DELETED_MARK}{row.key}", "deleted_at": tx.now, "fire_at": None, "retry_at": None}
         store.change(tx, row.key, gone)
-        audit.record(tx, actor, "schedule.delete", "schedule", row.id, group_id=row.group_id)
+        kept = {name: value for name, value in present.definition(row).items() if name in _KEPT}
+        detail = {"before": kept}
+        audit.record(tx, actor, "schedule.delete", "schedule", row.id, group_id=row.group_id, detail=detail)
         tx.wake_engine()
 
 
@@ -133,10 +146,12 @@ def restore(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any
 
     Raises :class:`NotFound` after 7 days, :class:`Conflict` if the id is taken again.
     """
-    with writing(database, actor, Permission.EDIT) as tx:
+    with changing(database, actor, Permission.EDIT) as tx:
         gone = store.deleted(tx, schedule_id, actor.scope)
         if store.id_taken(tx, schedule_id):
             raise Conflict(f"There is a schedule {schedule_id}; it cannot be brought back beside it.")
+        if gone is not None:
+            allow(actor, Permission.EDIT, gone.group_id)
         if gone is None or gone.deleted_at < tx.now - UNDO_SECONDS * 1_000_000:
             raise NotFound(f"No schedule {schedule_id} was deleted in the last 7 days.")
         due_at = pausing.due_after_now(tx, gone)
@@ -145,7 +160,7 @@ def restore(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any
         store.change(tx, gone.key, {**values, "fire_at": fire_at})
         audit.record(tx, actor, "schedule.restore", "schedule", schedule_id, group_id=gone.group_id)
         tx.wake_engine()
-        row = existing(tx, actor, schedule_id)
+        row = existing(tx, actor, schedule_id, Permission.READ)
     return present.schedule(row)
 
 
@@ -185,12 +200,14 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
     settled = _unmasked(definition.with_version(handler.version), None)
     if settled.id is None:
         settled = replace(settled, id=_free_id(tx, settled.title))
-    chains.check(tx, str(settled.id), settled.policies, None)
+    group = _group_key(tx, actor, settled, None)
+    chains.check(tx, str(settled.id), settled.policies, None, group)
     due = settled.trigger.next_after(now)
     due_at = None if due is None else to_micros(due)
     values = {
         **_columns(tx, settled),
         "id": settled.id,
+        "group_id": group,
         "revision": 1,
         "due_at": due_at,
         "fire_at": due_at,
@@ -202,9 +219,11 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
         values.update(pausing.paused_columns(tx, actor))
     key = store.add(tx, values, settled.tags)
     _save_revision(tx, actor, key, 1, settled)
-    audit.record(tx, actor, "schedule.create", "schedule", str(settled.id))
+    kept = {name: value for name, value in settled.as_dict().items() if name in _KEPT}
+    detail = {"after": {**kept, "group": definition.group or None}}
+    audit.record(tx, actor, "schedule.create", "schedule", str(settled.id), group_id=group, detail=detail)
     tx.wake_engine()
-    return existing(tx, actor, str(settled.id))
+    return existing(tx, actor, str(settled.id), Permission.READ)
 
 
 def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
@@ -261,7 +280,8 @@ def _update(tx: Transaction, registry: Registry, actor: Actor, row: Row[Any], de
         settled.check_fires(from_micros(tx.now))
     if canonical(before["data"]) != canonical(after["data"]) or before["handler"] != after["handler"]:
         check_fits(registry, handler, settled.data)
-    chains.check(tx, row.id, settled.policies, row)
+    group = _group_key(tx, actor, settled, row)
+    chains.check(tx, row.id, settled.policies, row, group)
     edited = canonical(before) != canonical(after)
     values = _rearmed(tx, row, settled, trigger_changed=trigger_changed, edited=edited)
     if edited:
@@ -270,6 +290,9 @@ def _update(tx: Transaction, registry: Registry, actor: Actor, row: Row[Any], de
         _limit_open_runs(tx, row, settled)
         store.replace_tags(tx, row.key, settled.tags)
         _save_revision(tx, actor, row.key, revision, settled)
+    if group != row.group_id:
+        values["group_id"] = group
+        users.move(tx, row.key, group)
     if values:
         store.change(tx, row.key, values)
         tx.wake_engine()
@@ -277,8 +300,27 @@ def _update(tx: Transaction, registry: Registry, actor: Actor, row: Row[Any], de
     if not (edited or values or switched):
         return present.schedule(row), UNCHANGED
     if edited or values:
-        audit.record(tx, actor, "schedule.update", "schedule", row.id, group_id=row.group_id)
-    return present.schedule(existing(tx, actor, row.id)), UPDATED
+        detail = auditing.difference(before, after)
+        if group != row.group_id:
+            detail["before"]["group"], detail["after"]["group"] = row.group_name, definition.group or None
+        audit.record(tx, actor, "schedule.update", "schedule", row.id, group_id=group, detail=detail)
+    return present.schedule(existing(tx, actor, row.id, Permission.READ)), UPDATED
+
+
+def _group_key(tx: Transaction, actor: Actor, definition: Definition, row: Row[Any] | None) -> int | None:
+    """Return the group that a schedule belongs to from now on, in which the actor must be allowed to edit.
+
+    Where nothing is said, it stays where it is; a new one comes to where its maker may edit.
+    """
+    if definition.group is None:
+        return home_of(actor, Permission.EDIT) if row is None else row.group_id
+    found = users.group(tx, definition.group) if definition.group else None
+    if definition.group and (found is None or not actor.scope.covers(found.key)):
+        message = f"There is no group {definition.group}."
+        raise InvalidInput(f"group: {message}", errors=[FieldError("group", message)])
+    key = None if found is None else int(found.key)
+    allow(actor, Permission.EDIT, key)
+    return key
 
 
 def _limit_open_runs(tx: Transaction, row: Row[Any], definition: Definition) -> None:
@@ -314,7 +356,7 @@ def _switch(tx: Transaction, actor: Actor, definition: Definition) -> bool:
     """Pause or resume if the definition says so and it is not so already."""
     if definition.paused is None:
         return False
-    row = existing(tx, actor, str(definition.id))
+    row = existing(tx, actor, str(definition.id), Permission.EDIT)
     if definition.paused == bool(row.paused):
         return False
     if definition.paused:

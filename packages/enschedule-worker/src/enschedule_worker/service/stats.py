@@ -95,8 +95,11 @@ def of_runs(
         start = max(start, end - 1000 * step)
         buckets: dict[int, _Bucket] = {at: _Bucket() for at in range(start, end, step)}
         skipped = 0
-        if schedule_id is None:
+        if schedule_id is None and actor.scope.groups is None:
             _fill_all(tx, buckets, start, end)
+        elif schedule_id is None:
+            _fill(buckets, stats.ends_within(tx, actor.scope, start, end, ENDS_READ))
+            skipped = stats.skipped_within(tx, actor.scope, start, end)
         else:
             skipped = _fill_one(tx, actor, schedule_id, buckets, start, end)
         delays = stats.newest_starts(tx, start)
@@ -128,13 +131,18 @@ def _fill_one(
     key = schedules.find_key(tx, schedule_id, actor.scope)
     if key is None:
         return 0
+    _fill(buckets, stats.ends_of(tx, key, start, end, ENDS_READ))
+    return stats.skipped_of(tx, key, start, end)
+
+
+def _fill(buckets: dict[int, _Bucket], rows: list[Any]) -> None:
+    """Add runs that ended to their buckets, one by one."""
     starts = sorted(buckets)
-    for row in stats.ends_of(tx, key, start, end, ENDS_READ):
+    for row in rows:
         started = row.started_at is not None
         duration = row.finished_at - row.started_at if started else 0
         delay = max(row.started_at - row.not_before, 0) if started else 0
         buckets[starts[bisect_right(starts, row.finished_at) - 1]].add(row.status, 1, duration, delay, int(started))
-    return stats.skipped_of(tx, key, start, end)
 
 
 def _sums(row: Any) -> tuple[int, int, int, int]:
@@ -158,7 +166,7 @@ class Size:
 def of_queue(database: Database, actor: Actor, measured: Size) -> dict[str, Any]:
     """Return how many runs wait and run, since when the first waits, and how many places there are."""
     with reading(database, actor) as tx:
-        row = stats.queue(tx)
+        row = stats.queue(tx, actor.scope)
         delays = stats.newest_starts(tx, tx.now - _DAY)
         live = [worker for worker in census.workers(tx) if worker.status in {"up", "late"}]
         pause = halt.current(tx)

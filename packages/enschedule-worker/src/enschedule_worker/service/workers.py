@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from enschedule_core.actor import Actor, Permission
+from enschedule_core.actor import Actor, Permission, Scope
 from enschedule_core.clock import format_instant
 from enschedule_core.errors import Conflict, NotFound
 from enschedule_worker.service import present
@@ -29,6 +29,7 @@ def listing(database: Database, actor: Actor) -> list[dict[str, Any]]:
         _present(
             row,
             [run for run in running if run.worker_instance == row.instance_id],
+            actor.scope,
             [
                 f"{one.handler_id}@{one.handler_version}"
                 for one in offers
@@ -48,7 +49,7 @@ def _shown(rows: list[Row[Any]]) -> list[Row[Any]]:
     return shown
 
 
-def _present(row: Row[Any], running: list[Row[Any]], handlers: list[str]) -> dict[str, Any]:
+def _present(row: Row[Any], running: list[Row[Any]], scope: Scope, handlers: list[str]) -> dict[str, Any]:
     return {
         "id": row.id,
         "instance_id": row.instance_id,
@@ -64,7 +65,7 @@ def _present(row: Row[Any], running: list[Row[Any]], handlers: list[str]) -> dic
         "tags": loads(row.tags),
         "started_at": format_instant(row.started_at),
         "heartbeat_at": format_instant(row.heartbeat_at),
-        "running": [_run(run) for run in running],
+        "running": [_run(run) for run in running if scope.covers(run.group_id)],
         "handlers": handlers,
     }
 

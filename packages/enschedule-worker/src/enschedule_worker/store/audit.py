@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import Row, insert, select
 
 from enschedule_core.actor import Actor
 from enschedule_core.schema import encode_json
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Audit
+from enschedule_worker.store.models import Audit, Group
 
 
 def record(
@@ -21,18 +22,64 @@ def record(
     *,
     group_id: int | None = None,
     detail: Any = None,
+    refused: bool = False,
 ) -> None:
-    """Write that ``actor`` did ``action`` (``schedule.create``) to an object; ``detail`` is small JSON."""
+    """Write that ``actor`` did ``action`` (``schedule.create``) to an object, or was not let; ``detail`` is small JSON.
+
+    ``detail`` never holds a secret: of what may be one, it has the names of the fields.
+    """
     tx.execute(
         insert(Audit).values(
             at=tx.now,
             actor_kind=actor.kind.value,
             actor_name=actor.name[:200],
             address=actor.address[:64] if actor.address else None,
-            action=action,
+            action=action[:50],
             object_kind=object_kind,
-            object_id=str(object_id),
+            object_id=str(object_id)[:130],
             group_id=group_id,
             detail=None if detail is None else encode_json(detail),
+            via=actor.via,
+            refused=refused,
         )
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilters:
+    """Which entries; ``None`` means all. ``since`` and ``before`` are microseconds."""
+
+    actor: str | None = None
+    action: str | None = None
+    object_kind: str | None = None
+    object_id: str | None = None
+    group_key: int | None = None
+    refused: bool | None = None
+    since: int | None = None
+    before: int | None = None
+
+
+def page(tx: Transaction, filters: AuditFilters, *, limit: int, before_id: int | None = None) -> list[Row[Any]]:
+    """Return up to ``limit`` entries with an id below ``before_id``, newest first, each with ``group_name``."""
+    statement = select(*Audit.__table__.columns, Group.id.label("group_name")).outerjoin(
+        Group, Group.key == Audit.group_id
+    )
+    equal = (
+        (Audit.actor_name, filters.actor),
+        (Audit.object_kind, filters.object_kind),
+        (Audit.object_id, filters.object_id),
+        (Audit.group_id, filters.group_key),
+        (Audit.refused, filters.refused),
+    )
+    for column, value in equal:
+        if value is not None:
+            statement = statement.where(column == value)
+    if filters.action is not None:
+        statement = statement.where(Audit.action.startswith(filters.action, autoescape=True))
+    if filters.since is not None:
+        statement = statement.where(Audit.at >= filters.since)
+    if filters.before is not None:
+        statement = statement.where(Audit.at < filters.before)
+    if before_id is not None:
+        statement = statement.where(Audit.id < before_id)
+    return list(tx.execute(statement.order_by(Audit.id.desc()).limit(limit)))

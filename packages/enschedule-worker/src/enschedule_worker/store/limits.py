@@ -214,17 +214,17 @@ def groups(tx: Transaction) -> list[Row[Any]]:
 
 
 def holders(tx: Transaction, *, group: str | None = None, handler_id: str | None = None) -> list[Row[Any]]:
-    """Return ``id`` and ``title`` of the schedules whose runs go on in a group or of a handler; ``runs`` of each.
+    """Return id, title, group_id of the schedules whose runs go on in a group or of a handler; ``runs`` of each.
 
     Runs without a schedule are one row without an id.
     """
     which = _R.concurrency_group == group if handler_id is None else _R.handler_id == handler_id
     return list(
         tx.execute(
-            select(_S.id, _S.title, func.count().label("runs"))
+            select(_S.id, _S.title, _S.group_id, func.count().label("runs"))
             .select_from(table_of(Run).outerjoin(table_of(Schedule), _S.key == _R.schedule_key))
             .where(has_status(_R.status, RunStatus.RUNNING), which)
-            .group_by(_S.id, _S.title)
+            .group_by(_S.id, _S.title, _S.group_id)
             .order_by(func.count().desc(), _S.title)
         )
     )

@@ -209,12 +209,14 @@ def new_direct(
     *,
     data: str,
     actor_name: str,
+    group_id: int | None = None,
     origin_kind: OriginKind = OriginKind.API,
     idempotency: str | None = None,
 ) -> tuple[int, bool]:
     """Make a run of a handler without a schedule; return its id and whether it was made now."""
     new = NewRun(
         occurrence_key=manual_key(actor_name, idempotency),
+        group_id=group_id,
         handler_id=handler_id,
         handler_version=handler_version,
         data=data,

@@ -14,11 +14,12 @@ from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Revision, Run, RunDetail, Schedule, ScheduleTag, has_status
 from enschedule_worker.store.schedule_lists import contains
+from enschedule_worker.store.schedule_rows import within
 
 
 def visible(scope: Scope) -> ColumnElement[bool] | None:
     """Return the SQL condition that a run lies in ``scope``; ``None`` where that is all of them."""
-    return None if scope.groups is None else Run.group_id.in_(sorted(scope.groups))
+    return None if scope.groups is None else within(Run.group_id, scope)
 
 
 def _select(*more: Any) -> Select[Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from enschedule_core.actor import Scope
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
-from enschedule_worker.store.models import Revision, Run, Schedule, Worker, WorkerHandler
+from enschedule_worker.store.models import Group, Revision, Run, Schedule, Worker, WorkerHandler
 
 
 def is_offered() -> ColumnElement[bool]:
@@ -54,8 +54,15 @@ def status_of_row() -> ColumnElement[str]:
 
 def visible(scope: Scope) -> ColumnElement[bool]:
     """Return the SQL condition that a row of ``schedules`` is there and lies in ``scope``."""
-    here = Schedule.deleted_at.is_(None)
-    return here if scope.groups is None else and_(here, Schedule.group_id.in_(sorted(scope.groups)))
+    return and_(Schedule.deleted_at.is_(None), within(Schedule.group_id, scope))
+
+
+def within(group_id: Any, scope: Scope) -> ColumnElement[bool]:
+    """Return the SQL condition that the group a row belongs to (a column) lies in ``scope``."""
+    if scope.groups is None:
+        return true()
+    found: ColumnElement[bool] = group_id.in_(sorted(scope.groups))
+    return or_(found, group_id.is_(None)) if scope.ungrouped else found
 
 
 @cache
@@ -72,7 +79,9 @@ def whole() -> Select[Any]:
             Run.started_at.label("last_started_at"),
             Run.finished_at.label("last_finished_at"),
             Run.message.label("last_message"),
+            Group.id.label("group_name"),
         )
         .join(Revision, and_(Revision.schedule_key == Schedule.key, Revision.revision == Schedule.revision))
         .outerjoin(Run, Run.id == Schedule.last_run_id)
+        .outerjoin(Group, Group.key == Schedule.group_id)
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from enschedule_core.actor import Scope
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Revision, Schedule, ScheduleTag
-from enschedule_worker.store.schedule_rows import visible, whole
+from enschedule_worker.store.schedule_rows import visible, whole, within
 
 DELETED_MARK = "~"
 _MOST_REVISIONS = 2**31 - 1
@@ -38,8 +38,7 @@ def deleted(tx: Transaction, schedule_id: str, scope: Scope) -> Row[Any] | None:
     statement = select(*Schedule.__table__.columns).where(
         Schedule.id.startswith(f"{schedule_id}{DELETED_MARK}", autoescape=True), Schedule.deleted_at.is_not(None)
     )
-    if scope.groups is not None:
-        statement = statement.where(Schedule.group_id.in_(sorted(scope.groups)))
+    statement = statement.where(within(Schedule.group_id, scope))
     return tx.execute(statement.order_by(Schedule.deleted_at.desc(), Schedule.key.desc()).limit(1)).first()
 
 

@@ -162,6 +162,7 @@ _READ = (
     "key",
     "id",
     "deleted_at",
+    "group_id",
     "recent",
     "failing_since",
     "failures_in_row",

@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
+from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Counter, Run, Skip, has_status
+from enschedule_worker.store.models import Counter, Run, Schedule, Skip, has_status
+from enschedule_worker.store.schedule_rows import within
 
 RECENT_STARTS = 200
 
@@ -49,6 +51,24 @@ def ends_of(tx: Transaction, schedule_key: int, start: int, end: int, limit: int
     )
 
 
+def ends_within(tx: Transaction, scope: Scope, start: int, end: int, limit: int) -> list[Row[Any]]:
+    """Return what :func:`ends_of` returns, of those in a scope among the newest ``limit`` runs of all."""
+    columns = (Run.finished_at, Run.status, Run.started_at, Run.not_before, Run.group_id)
+    newest = select(*columns).order_by(Run.id.desc()).limit(limit).subquery()
+    inside = (within(newest.c.group_id, scope), newest.c.finished_at >= start, newest.c.finished_at < end)
+    return list(tx.execute(select(newest).where(*inside)))
+
+
+def skipped_within(tx: Transaction, scope: Scope, start: int, end: int) -> int:
+    """Return how many slots of the schedules in a scope were skipped, by the end of each stretch."""
+    found = tx.execute(
+        select(func.coalesce(func.sum(Skip.count), 0))
+        .join(Schedule, Schedule.key == Skip.schedule_key)
+        .where(within(Schedule.group_id, scope), Skip.last_slot_at >= start, Skip.last_slot_at < end)
+    ).scalar_one()
+    return int(found)
+
+
 def skipped_of(tx: Transaction, schedule_key: int, start: int, end: int) -> int:
     """Return how many slots of a schedule were skipped, by the end of each stretch."""
     found = tx.execute(
@@ -59,12 +79,13 @@ def skipped_of(tx: Transaction, schedule_key: int, start: int, end: int) -> int:
     return int(found)
 
 
-def queue(tx: Transaction) -> Row[Any]:
+def queue(tx: Transaction, scope: Scope) -> Row[Any]:
     """Return ``queued`` (runs that could start now), ``oldest`` (the ``not_before`` of the first) and ``running``."""
-    running = select(func.count()).where(has_status(Run.status, RunStatus.RUNNING)).scalar_subquery()
+    inside = () if scope.groups is None else (within(Run.group_id, scope),)
+    running = select(func.count()).where(has_status(Run.status, RunStatus.RUNNING), *inside).scalar_subquery()
     return tx.execute(
         select(func.count().label("queued"), func.min(Run.not_before).label("oldest"), running.label("running")).where(
-            has_status(Run.status, RunStatus.QUEUED), Run.not_before <= tx.now
+            has_status(Run.status, RunStatus.QUEUED), Run.not_before <= tx.now, *inside
         )
     ).one()
 

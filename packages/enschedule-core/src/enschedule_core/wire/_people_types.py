@@ -1,0 +1,110 @@
+"""What the API says about accounts, groups, API keys and the audit."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, TypedDict
+
+from enschedule_core.wire._shared_types import Instant, JsonObject
+
+RoleName: TypeAlias = Literal["viewer", "operator", "editor", "admin"]
+
+
+class User(TypedDict):
+    """An account; ``groups`` are its roles in groups, by the group's id."""
+
+    name: str
+    role: RoleName
+    disabled: bool
+    groups: dict[str, str]
+    created_at: Instant
+    created_by: str
+    password_at: Instant
+    login_at: Instant | None
+
+
+class OwnUser(User):
+    """One's own account, with what it wishes of the pages; ``None`` leaves it to the browser."""
+
+    theme: str | None
+    timezone: str | None
+
+
+class Session(TypedDict):
+    """A browser that is logged in; ``current`` is the one that asks."""
+
+    id: str
+    current: bool
+    created_at: Instant
+    seen_at: Instant | None
+    expires_at: Instant
+    address: str | None
+    agent: str | None
+
+
+class Member(TypedDict):
+    """What somebody is in a group."""
+
+    name: str
+    role: RoleName
+
+
+class Group(TypedDict):
+    """People who own schedules together."""
+
+    id: str
+    title: str
+    schedules: int
+    members: list[Member]
+    created_at: Instant
+    created_by: str
+
+
+class ApiKey(TypedDict):
+    """A key of a program. ``id`` is what it begins with; ``owner`` the account that it never exceeds."""
+
+    id: str
+    name: str
+    role: RoleName
+    group: str | None
+    owner: str | None
+    status: Literal["valid", "expired", "revoked"]
+    created_at: Instant
+    created_by: str
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    used_at: Instant | None
+
+
+class NewApiKey(ApiKey):
+    """A key that was just made; ``token`` is all of it, shown once."""
+
+    token: str
+
+
+class AuditActor(TypedDict):
+    """Who did it, and by which session or key."""
+
+    kind: str
+    name: str
+    via: str | None
+
+
+class AuditObject(TypedDict):
+    """What it was done to."""
+
+    kind: str
+    id: str
+
+
+class AuditEntry(TypedDict):
+    """Who did what to what, from where; ``refused`` if it was not allowed. No secret is in ``detail``."""
+
+    id: int
+    at: Instant
+    actor: AuditActor
+    address: str | None
+    action: str
+    object: AuditObject
+    group: str | None
+    refused: bool
+    detail: JsonObject | None
