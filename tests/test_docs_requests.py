@@ -203,6 +203,21 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("POST /retention/preview", "not_found", "retention/preview", {"schedule": "none"}, {}),
     ("POST /triggers/preview", "invalid_trigger", "triggers/preview", {"schedule": "soon"}, {}),
     ("POST /sessions", "unauthenticated", "sessions", {"key": "wrong"}, {}),
+    ("POST /sessions", "rate_limited", "sessions", {"name": "nobody", "password": "x"}, {}),
+    ("POST /setup", "unauthenticated", "setup", {"token": "x", "name": "ada", "password": "several words"}, {}),
+    ("PATCH /me", "not_found", "me", {"theme": "dark"}, {}),
+    ("DELETE /sessions", "not_found", "sessions", None, {}),
+    ("DELETE /sessions/{session_id}", "not_found", "sessions/none", None, {}),
+    ("GET /users/{name}", "not_found", "users/nobody", None, {}),
+    ("PATCH /users/{name}", "not_found", "users/nobody", {"role": "viewer"}, {}),
+    ("DELETE /users/{name}", "not_found", "users/nobody", None, {}),
+    ("POST /groups", "conflict", "groups", {"id": "there"}, {}),
+    ("GET /groups/{group_id}", "not_found", "groups/none", None, {}),
+    ("PATCH /groups/{group_id}", "not_found", "groups/none", {"title": "x"}, {}),
+    ("DELETE /groups/{group_id}", "not_found", "groups/none", None, {}),
+    ("PUT /groups/{group_id}/members/{name}", "not_found", "groups/none/members/ada", {"role": "viewer"}, {}),
+    ("DELETE /groups/{group_id}/members/{name}", "not_found", "groups/there/members/ada", None, {}),
+    ("DELETE /api-keys/{key_id}", "not_found", "api-keys/none", None, {}),
     ("DELETE /sessions/current", "not_found", "sessions/current", None, {}),
 ]
 
@@ -219,6 +234,9 @@ def places(server):
     server.make("there")
     server.call("DELETE", "schedules/there")
     server.make("there")
+    server.call("POST", "groups", {"id": "there"})
+    for _ in range(10):
+        refusal(server, "POST", "sessions", {"name": "nobody", "password": "x"})
     run = server.call("POST", "runs", {"handler": "wait", "data": {}})
     server.wait_run(run["id"], "running")
     yield {"{open}": str(run["id"]), "{live}": server.get("workers")["items"][0]["instance_id"]}

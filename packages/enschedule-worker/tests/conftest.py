@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
@@ -20,7 +21,7 @@ from enschedule_core.handler import Handler, handler
 from enschedule_core.registry import Registry
 from enschedule_core.run import OutcomeKind, RunStatus
 from enschedule_worker.api import ApiContext, AuthPolicy, register
-from enschedule_worker.service import endings, firing
+from enschedule_worker.service import endings, firing, passwords
 from enschedule_worker.store import census, output, picking, runs
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.clock import ManualClock
@@ -287,6 +288,13 @@ def check_problem(content_type: str | None, problem: Any, status: int) -> None:
 def api(database: Database, registry: Registry, stage: Stage) -> Api:
     """The API, with a worker up."""
     return Api(database, registry)
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with as little work as Argon2 lets one, for tests that make many people."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Self, cast
 import httpx
 
 from enschedule_client.call import Call, Caller, Repeat
+from enschedule_client.people import ApiKeys, AuditLog, Groups, Sessions, Users
 from enschedule_client.runs import Runs
 from enschedule_client.schedules import Schedules
 from enschedule_client.system import (
@@ -24,7 +25,6 @@ from enschedule_client.system import (
     Handlers,
     Plugins,
     Retention,
-    Sessions,
     Stats,
     Triggers,
     Workers,
@@ -112,6 +112,10 @@ class Client:
         self.stats = Stats(caller)
         self.retention = Retention(caller)
         self.sessions = Sessions(caller)
+        self.users = Users(caller)
+        self.groups = Groups(caller)
+        self.api_keys = ApiKeys(caller)
+        self.audit = AuditLog(caller)
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""The routes of handlers, plugins, workers, triggers, statistics and sessions."""
+"""The routes of handlers, plugins, workers, triggers, statistics and the pause of everything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from enschedule_client.resources import Resource
 from enschedule_core.wire.types import (
     ConcurrencyGroup,
     Handler,
-    NewSession,
     Page,
     PauseOfAll,
     Plugin,
@@ -148,18 +147,3 @@ class Retention(Resource):
         body = {name: value for name, value in given.items() if value is not None}
         call = Call("POST", "retention/preview", body=body, repeat=Repeat.ALWAYS)
         return cast("RetentionPreview", self._caller.json(call))
-
-
-class Sessions(Resource):
-    """``/sessions``: a key against a token."""
-
-    def create(self, key: str) -> NewSession:
-        """Return a session's token for the API key, or for the one-time key of a link.
-
-        Raises :class:`~enschedule_core.errors.Unauthenticated` for any other key.
-        """
-        return cast("NewSession", self._post("sessions", {"key": key}))
-
-    def delete_current(self) -> None:
-        """End the session whose token this client carries."""
-        self._delete("sessions/current")

@@ -57,7 +57,7 @@ def create_app(client_factory: ClientFactory, settings: DashboardSettings | None
     problems.install(app)
     filters.register(app)
     shell.install(app)
-    _identify(app, client_factory)
+    _identify(app, client_factory, settings)
     app.add_url_rule("/favicon.ico", "favicon", _favicon)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
@@ -69,7 +69,7 @@ def create_app(client_factory: ClientFactory, settings: DashboardSettings | None
     return app
 
 
-def _identify(app: Flask, client_factory: ClientFactory) -> None:
+def _identify(app: Flask, client_factory: ClientFactory, settings: DashboardSettings) -> None:
     """Give every request its client and viewer, and ask the worker who this is."""
 
     @app.before_request
@@ -77,7 +77,7 @@ def _identify(app: Flask, client_factory: ClientFactory) -> None:
         if request.endpoint == "static":
             return
         g.client = client_factory(session.token(), session.browser_address())
-        g.me = None if request.endpoint in OPEN_ENDPOINTS else g.client.me()
+        g.me = None if request.endpoint in OPEN_ENDPOINTS else session.identify(loopback=settings.loopback)
         g.viewer = session.look_around(g.me)
 
     @app.teardown_request

@@ -153,14 +153,14 @@ def _before_remote_worker(plan: Plan) -> Callable[[], server.Served]:
 def _remote_clients(client: Client, plan: Plan) -> ClientFactory:
     """Return the factory of clients for a worker elsewhere.
 
-    The shared key travels along with a person's token. Alone it speaks only for a browser on this machine: bound to
-    the network, a browser without a token gets the page that asks for a key.
+    The shared key travels along, so that the worker believes where the browser is; a person's token goes before it.
+    Alone it speaks for a browser on this machine only, and only while there are no accounts:
+    :func:`enschedule_dashboard.session.identify` sees to that.
     """
     key = plan.worker.api_key
 
     def make(token: str | None, address: str | None) -> Client:
-        alone = plan.worker.is_loopback and token is None
-        return client.acting_as(api_key=key if token is not None or alone else None, token=token, forwarded_for=address)
+        return client.acting_as(api_key=key, token=token, forwarded_for=address)
 
     return make
 
@@ -216,11 +216,21 @@ def _announce(worker: Worker, plan: Plan) -> None:
     _say(f"{plan.worker.database.shown}; handlers {offered}; time zone {plan.worker.default_timezone}", plan)
     for plugin in worker.registry.broken:
         print(f"  Plugin {plugin.name} could not be loaded: {plugin.error}", flush=True)
+    _invite(worker, plan)
+
+
+def _invite(worker: Worker, plan: Plan) -> None:
+    """Print the ways in, as long as nobody has an account, and what is missing on an address that others reach."""
+    shown = "127.0.0.1" if plan.worker.host in ("0.0.0.0", "::") else plan.worker.host  # noqa: S104
+    shown = f"[{shown}]" if ":" in shown else shown
+    for warning in worker.exposure(behind_proxy=plan.trusted_proxies > 0):
+        print(f"enschedule: {warning}", file=sys.stderr, flush=True)
+    token = worker.setup_token()
+    if token is None:
+        return
     if not plan.worker.is_loopback:
-        shown = "127.0.0.1" if plan.worker.host in ("0.0.0.0", "::") else plan.worker.host  # noqa: S104
         print(f"  Log in once with http://{shown}:{plan.port}/login?key={worker.login_token()}", flush=True)
-        if plan.worker.api_key is None:
-            print("  API_KEY is not set, so programs elsewhere cannot call the API; set it to let them in.", flush=True)
+    print(f"  Make the first account within an hour: http://{shown}:{plan.port}/setup?token={token}", flush=True)
 
 
 def _say(what: str, plan: Plan) -> None:

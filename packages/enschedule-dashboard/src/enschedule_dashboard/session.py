@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from enschedule_client import Client
 from enschedule_core.clock import parse_instant
+from enschedule_core.errors import Unauthenticated
 from enschedule_core.wire.types import Me
 from enschedule_dashboard.present import Viewer
 from enschedule_dashboard.security import host_name, is_own_name
@@ -80,6 +81,18 @@ def _address(text: str | None) -> str | None:
         return str(ip_address((text or "").strip()))
     except ValueError:
         return None
+
+
+def identify(*, loopback: bool) -> Me:
+    """Ask the worker who is at the browser.
+
+    A dashboard before a worker elsewhere shows its own key. For a browser without a session that counts only where
+    this dashboard listens on loopback, and nobody has an account: else raises :class:`Unauthenticated`.
+    """
+    me = client().me()
+    if me["actor"]["kind"] == "service" and token() is None and (not loopback or me["auth"]["accounts"]):
+        raise Unauthenticated("This needs a session.", hint="Log in.")
+    return me
 
 
 def client() -> Client:

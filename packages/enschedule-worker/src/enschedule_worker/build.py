@@ -36,7 +36,7 @@ from enschedule_worker.store.listen import Listener
 from enschedule_worker.store.models import Base
 from enschedule_worker.store.runs import Holder
 
-__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "prepare"]
+__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "open_database", "prepare"]
 
 logger = logging.getLogger(__name__)
 __version__ = metadata.version("enschedule-worker")
@@ -120,6 +120,23 @@ class Worker:
         """Return a token that opens one browser session, for the link that a start prints."""
         return sessions.new_link_token(self.database)
 
+    def exposure(self, *, behind_proxy: bool = False) -> list[str]:
+        """Return what is missing for an address that others reach, each with what to do; nothing on loopback."""
+        if self.settings.is_loopback:
+            return []
+        found = []
+        if not behind_proxy:
+            found.append("others on the way can read everything: put a proxy with TLS in front (docs: operations)")
+        if self.settings.api_key is None:
+            found.append("API_KEY is not set: programs get in with keys of Admin only, after the first account is made")
+        if not self.has_accounts():
+            found.append("there is no account yet: set ADMIN_ACCOUNT, or use: enschedule users add NAME")
+        return [f"listening on {self.settings.host}: {one}" for one in found]
+
+    def has_accounts(self) -> bool:
+        """Return whether anybody has an account."""
+        return users.Accounts().exist(self.database)
+
     def setup_token(self) -> str | None:
         """Return a token that makes the first account within an hour; ``None`` once there is one."""
         return sessions.new_setup_token(self.database)
@@ -198,9 +215,17 @@ def load_registry(settings: WorkerSettings) -> Registry:
 
 def prepare(settings: WorkerSettings) -> None:
     """Migrate the database and close it again: whatever is wrong with it is known before a server forks."""
+    open_database(settings).dispose()
+
+
+def open_database(settings: WorkerSettings) -> Database:
+    """Open the database alone, its tables up to date, for a command that works straight on it.
+
+    Raises :class:`ConfigurationError` for whatever is wrong with it.
+    """
     if settings.database is None:
         raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
-    _open(Flask("enschedule_prepare", static_folder=None), settings).dispose()
+    return _open(Flask("enschedule_prepare", static_folder=None), settings)
 
 
 def _open(app: Flask, settings: WorkerSettings) -> Database:

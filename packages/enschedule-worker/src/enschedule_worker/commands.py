@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from enschedule_core.errors import ConfigurationError
+from enschedule_core.actor import Role
+from enschedule_core.errors import ConfigurationError, EnscheduleError
+
+if TYPE_CHECKING:
+    from enschedule_worker.store.database import Database
+
+_ROLES = click.Choice([role.value for role in Role])
 
 
 @click.command(short_help="Run schedules (a worker of its own).")
@@ -35,3 +45,105 @@ def migrate() -> None:
         sys.exit(server.fail(problem))
     assert settings.database is not None
     click.echo(f"{settings.database.shown}: at revision {head()}")
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    """Open the database that the environment names; what is wrong ends the command with one message."""
+    from enschedule_worker import server  # noqa: PLC0415
+    from enschedule_worker.build import open_database  # noqa: PLC0415
+    from enschedule_worker.main import with_database  # noqa: PLC0415
+    from enschedule_worker.settings import read_settings  # noqa: PLC0415
+
+    try:
+        database = open_database(with_database(read_settings(os.environ)))
+    except ConfigurationError as problem:
+        sys.exit(server.fail(problem))
+    try:
+        yield database
+    except EnscheduleError as problem:
+        raise click.ClickException(str(problem)) from None
+    finally:
+        database.dispose()
+
+
+def _password(*, given: bool) -> str:
+    """Ask for a password twice, without showing it; or read it from the standard input."""
+    if given:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+_STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from the standard input.")
+
+
+@click.group(short_help="Accounts, straight on the database.")
+def users() -> None:
+    """Make accounts and set passwords straight on the database: for the first one, and for who is locked out.
+
+    Whoever can open the database may do this. It is named by the same environment variables as for the worker.
+    """
+
+
+@users.command("add", short_help="Make an account.")
+@click.argument("name")
+@click.option("--role", type=_ROLES, default=Role.ADMIN.value, show_default=True, help="What they may do.")
+@_STDIN
+def add_user(*, name: str, role: str, password_stdin: bool) -> None:
+    """Make an account called NAME. From the first one on, nobody gets in without."""
+    from enschedule_core.wire.common import load  # noqa: PLC0415
+    from enschedule_core.wire.people import UserInput  # noqa: PLC0415
+    from enschedule_worker.service import users as service  # noqa: PLC0415
+
+    with _database() as database:
+        body = load(UserInput(), {"name": name, "role": role, "password": _password(given=password_stdin)})
+        made = service.create(
+            database, service.COMMAND, name=body["name"], password=body["password"], role=Role(body["role"])
+        )
+    click.echo(f"{made['name']}: made, {made['role']}")
+
+
+@users.command("reset-password", short_help="Give an account a new password.")
+@click.argument("name")
+@_STDIN
+def reset_password(*, name: str, password_stdin: bool) -> None:
+    """Give the account NAME a new password. Its sessions end, and it is opened again if it was closed."""
+    from enschedule_worker.service import users as service  # noqa: PLC0415
+
+    with _database() as database:
+        service.reset_password(database, name, _password(given=password_stdin))
+    click.echo(f"{name.lower()}: has a new password, and no sessions")
+
+
+@click.group(short_help="API keys, straight on the database.")
+def keys() -> None:
+    """Make and revoke API keys straight on the database, which the environment names as for the worker."""
+
+
+@keys.command("create", short_help="Make an API key.")
+@click.argument("name")
+@click.option("--role", type=_ROLES, default=Role.VIEWER.value, show_default=True, help="What it may do.")
+@click.option("--group", metavar="ID", help="Only within this group; everywhere unless told otherwise.")
+@click.option("--expires-days", type=click.IntRange(1, 3650), metavar="DAYS", help="After how many days it ends.")
+def create_key(name: str, role: str, group: str | None, expires_days: int | None) -> None:
+    """Make a key called NAME and print it, this once."""
+    from enschedule_worker.service import keys as service  # noqa: PLC0415
+    from enschedule_worker.service.users import COMMAND  # noqa: PLC0415
+
+    with _database() as database:
+        expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
+        made = service.create(database, COMMAND, name=name, role=Role(role), group=group, expires_at=expires_at)
+    click.echo(f"{made['id']}: {made['role']}, shown this once:", err=True)
+    click.echo(made["token"])
+
+
+@keys.command("revoke", short_help="Revoke an API key.")
+@click.argument("key_id", metavar="ID")
+def revoke_key(key_id: str) -> None:
+    """Revoke the key that begins with ID, as lists and the audit name it."""
+    from enschedule_worker.service import keys as service  # noqa: PLC0415
+    from enschedule_worker.service.users import COMMAND  # noqa: PLC0415
+
+    with _database() as database:
+        service.revoke(database, COMMAND, key_id)
+    click.echo(f"{key_id}: revoked")

@@ -104,8 +104,10 @@ def announce(worker: Worker, port: int | None) -> None:
     for plugin in worker.registry.broken:
         print(f"  Plugin {plugin.name} could not be loaded: {plugin.error}", flush=True)
     if port is not None:
+        for warning in worker.exposure():
+            print(f"enschedule: {warning}", file=sys.stderr, flush=True)
         print(f"  Its REST API is at http://{settings.host}:{port}/api/v1", flush=True)
-        if settings.api_key is None and not settings.is_loopback:
+        if settings.api_key is None and not settings.is_loopback and not worker.has_accounts():
             print(f"  API_KEY is not set; until the next start it is {worker.api_key}", flush=True)
 
 

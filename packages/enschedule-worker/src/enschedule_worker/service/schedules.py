@@ -148,12 +148,13 @@ def restore(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any
     """
     with changing(database, actor, Permission.EDIT) as tx:
         gone = store.deleted(tx, schedule_id, actor.scope)
-        if store.id_taken(tx, schedule_id):
+        if store.get(tx, schedule_id, actor.scope) is not None or (
+            gone is not None and store.id_taken(tx, schedule_id)
+        ):
             raise Conflict(f"There is a schedule {schedule_id}; it cannot be brought back beside it.")
-        if gone is not None:
-            allow(actor, Permission.EDIT, gone.group_id)
         if gone is None or gone.deleted_at < tx.now - UNDO_SECONDS * 1_000_000:
             raise NotFound(f"No schedule {schedule_id} was deleted in the last 7 days.")
+        allow(actor, Permission.EDIT, gone.group_id)
         due_at = pausing.due_after_now(tx, gone)
         values = {"id": schedule_id, "deleted_at": None, "due_at": due_at, "updated_at": tx.now}
         fire_at = gone.paused_until if gone.paused else due_at

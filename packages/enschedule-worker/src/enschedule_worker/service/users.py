@@ -178,7 +178,10 @@ def change(database: Database, actor: Actor, name: str, patch: Mapping[str, Any]
         values = {field: value for field, value in wanted.items() if getattr(row, field) != value}
         if values.get("disabled") or (row.role == Role.ADMIN and "role" in values):
             _keep_an_admin(tx, row)
-        detail: dict[str, Any] = {"before": {field: _plain(getattr(row, field)) for field in values}, "after": dict(values)}
+        detail: dict[str, Any] = {
+            "before": {field: _plain(getattr(row, field)) for field in values},
+            "after": dict(values),
+        }
         if stored is not None:
             values |= {"password_hash": stored, "password_at": tx.now}
             detail["changed"] = ["password"]
