@@ -563,8 +563,11 @@ class FakeClient:
         self.triggers = _Group(preview=others.preview)
         self.stats = _Group(runs=others.stats_runs, queue=others.stats_queue)
         self.sessions = _Group(
-            create=others.create_session, delete_current=lambda: self.world.note("sessions.delete", self.token)
+            create=others.create_session,
+            delete_current=lambda: self.world.note("sessions.delete", self.token),
+            change_own=lambda **_: None,
         )
+        self.groups = _Group(list=lambda: page([]))
         self.forecast = others.forecast
 
     @property
@@ -577,11 +580,12 @@ class FakeClient:
             raise Unauthenticated("This needs a key.")
         kind = "session" if self.token else "local"
         return {
-            "actor": {"kind": kind, "name": "ada lovelace", "permissions": self.world.permissions},
+            "actor": {"kind": kind, "name": "ada lovelace", "permissions": self.world.permissions, "groups": None},
             "version": "0.1.0",
             "server_time": at(),
             "default_timezone": ZONE,
-            "auth": {"required": self.world.needs_key},
+            "auth": {"required": self.world.needs_key, "accounts": False},
+            "user": None,
         }
 
     def close(self) -> None:

@@ -18,7 +18,9 @@ from enschedule_dashboard.views import blueprints
 
 STATIC = Path(__file__).parent / "static"
 #: Endpoints that answer whoever asks: nothing in them is known only after log-in.
-OPEN_ENDPOINTS = frozenset({"static", "login.enter", "login.enter_post", "login.theme", "favicon"})
+OPEN_ENDPOINTS = frozenset(
+    {"static", "login.enter", "login.enter_post", "login.set_up", "login.set_up_post", "login.theme", "favicon"}
+)
 
 
 def build_of(folder: Path) -> str:
@@ -76,6 +78,7 @@ def _identify(app: Flask, client_factory: ClientFactory, settings: DashboardSett
     def identify() -> None:
         if request.endpoint == "static":
             return
+        g.loopback = settings.loopback
         g.client = client_factory(session.token(), session.browser_address())
         g.me = None if request.endpoint in OPEN_ENDPOINTS else session.identify(loopback=settings.loopback)
         g.viewer = session.look_around(g.me)

@@ -12,7 +12,8 @@ from enschedule_client import Client
 from enschedule_core.errors import NotFound
 from enschedule_core.wire.types import Schedule
 from enschedule_dashboard.filters import handler_url, run_url, schedule_url, to
-from enschedule_dashboard.shell import PAGES, can
+from enschedule_dashboard.shell import can
+from enschedule_dashboard.shell import pages as bar_pages
 
 MOST = 8
 _LARGEST_RUN = 2**53
@@ -66,7 +67,7 @@ def _handlers(client: Client, words: str) -> Iterator[Hit]:
 
 def _pages(words: str) -> Iterator[Hit]:
     wanted = words.lower()
-    pages = [*PAGES, ("More", "/more")]
+    pages = [*bar_pages(), ("Profile", "/profile"), ("More", "/more")]
     if can("edit"):
         pages.append(("New schedule", "/schedules/new"))
     for label, path in pages:
@@ -89,7 +90,7 @@ def _run(client: Client, words: str) -> Iterator[Hit]:
 
 def _actions(client: Client, verb: str, rest: str) -> Iterator[Hit]:
     """What a verb does to the schedules that match the words after it."""
-    if verb == "pause" and rest in ("", "everything") and can("operate"):
+    if verb == "pause" and rest in ("", "everything") and can("operate", None):
         yield Hit("Pause everything", to("/everything/pause"), post=True)
     if not rest or verb not in _VERBS or not can(_VERBS[verb]):
         return

@@ -43,12 +43,23 @@ _PLACES = {
     "worker.tags": "worker_tags",
     "max_running": "max_running",
     "concurrency_group": "concurrency_group",
+    "group": "owner_group",
     "retention": "keep_days",
     "retention.days": "keep_days",
     "retention.runs": "keep_runs",
     "retention.failures_days": "keep_failures_days",
 }
-WHERE = ("worker_id", "worker_tags", "max_running", "concurrency_group", "keep_days", "keep_runs", "keep_failures_days")
+WHERE = (
+    "owner_group",
+    "owner_group_was",
+    "worker_id",
+    "worker_tags",
+    "max_running",
+    "concurrency_group",
+    "keep_days",
+    "keep_runs",
+    "keep_failures_days",
+)
 """The controls of the group "Where and how much"."""
 
 _DEFAULTS = {
@@ -153,7 +164,9 @@ class PolicyForm:
         return None if self.errors else found
 
     def _where(self) -> dict[str, Any]:
+        owner = self.values["owner_group"]
         return {
+            **({"group": owner or None} if owner != self.values["owner_group_was"] else {}),
             "worker": {"id": self.values["worker_id"].strip() or None, "tags": self._words("worker_tags")},
             "max_running": self._number("max_running"),
             "concurrency_group": self.values["concurrency_group"].strip() or None,
@@ -222,6 +235,7 @@ def from_schedule(schedule: Mapping[str, Any]) -> PolicyForm:
     worker, retention = schedule.get("worker") or {}, schedule.get("retention") or {}
     form = PolicyForm()
     known = {
+        **dict.fromkeys(("owner_group", "owner_group_was"), schedule.get("group")),
         "worker_id": worker.get("id"),
         "worker_tags": ", ".join(worker.get("tags") or ()),
         **{name: schedule.get(name) for name in ("max_running", "concurrency_group")},
@@ -254,5 +268,7 @@ def from_schedule(schedule: Mapping[str, Any]) -> PolicyForm:
 
 
 def from_post(posted: Posted) -> PolicyForm:
-    """Return the form as it was posted; a control that is not there keeps its default."""
-    return PolicyForm({name: posted.get(name, default) for name, default in _DEFAULTS.items()})
+    """Return the form as it was posted; a control that is not there keeps its default, and the owner as it was."""
+    values = {name: posted.get(name, default) for name, default in _DEFAULTS.items()}
+    values["owner_group"] = posted.get("owner_group", values["owner_group_was"])
+    return PolicyForm(values)

@@ -113,15 +113,19 @@ def zone_of(name: str | None, default: str) -> ZoneInfo:
 
 
 def look_around(me: Me | None) -> Viewer:
-    """Return the viewer: the server's time in the zone the browser said, else in the server's default zone."""
+    """Return the viewer: the server's time in the zone of the account, else the browser's, else the server's own."""
     now = parse_instant(me["server_time"]) if me else datetime.now(UTC)
     default = me["default_timezone"] if me else "UTC"
-    return Viewer(now, zone_of(request.cookies.get(ZONE_COOKIE), default))
+    user = me["user"] if me else None
+    own = user["timezone"] if user else None
+    return Viewer(now, zone_of(own or request.cookies.get(ZONE_COOKIE), default))
 
 
 def theme() -> str | None:
-    """Return the theme that was chosen here; ``None`` follows the system."""
-    chosen = request.cookies.get(THEME_COOKIE)
+    """Return the theme that was chosen here, or else with this account; ``None`` follows the system."""
+    me: Me | None = g.get("me")
+    user = me["user"] if me else None
+    chosen = request.cookies.get(THEME_COOKIE) or (user["theme"] if user else None)
     return chosen if chosen in THEMES else None
 
 

@@ -22,6 +22,7 @@ PAGES = (
     ("Handlers", "/handlers"),
     ("Workers", "/workers"),
 )
+ANYWHERE = "*"
 NOBODY: ActorInfo = {"kind": "local", "name": "", "permissions": [], "groups": {}}
 
 
@@ -56,9 +57,23 @@ def actor() -> ActorInfo:
     return found["actor"] if found else NOBODY
 
 
-def can(permission: str) -> bool:
-    """Return whether the person asking has ``permission`` (``read operate edit admin``); pages hide the rest."""
-    return permission in actor()["permissions"]
+def can(permission: str, group: str | None = ANYWHERE) -> bool:
+    """Return whether the person asking has ``permission`` (``read operate edit admin``); pages hide the rest.
+
+    In the ``group`` that owns a thing, or, for ``None``, on the server and what is in no group; where nothing is
+    said, in any of them.
+    """
+    mine = actor()
+    groups = mine["groups"]
+    if group is not None and group != ANYWHERE and groups is not None:
+        return permission in groups.get(group, ())
+    elsewhere = group == ANYWHERE and any(permission in held for held in (groups or {}).values())
+    return permission in mine["permissions"] or elsewhere
+
+
+def pages() -> tuple[tuple[str, str], ...]:
+    """Return the pages of the bar: name and path."""
+    return (*PAGES, ("Admin", "/admin")) if can("admin") else PAGES
 
 
 def shell() -> Shell:
@@ -119,6 +134,6 @@ def context() -> dict[str, Any]:
         "known": bool(g.get("me")) and not g.get("alone"),
         "initials": initials(actor()["name"]),
         "theme": session.theme(),
-        "pages": PAGES,
+        "pages": pages(),
         "tab": tab_of(request.path),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from enschedule_dashboard.views import (
+    admin,
     calendar,
     editor,
     everything,
@@ -12,6 +13,7 @@ from enschedule_dashboard.views import (
     handlers,
     home,
     login,
+    profile,
     run,
     runs,
     schedule,
@@ -22,5 +24,20 @@ from enschedule_dashboard.views import (
 
 def blueprints() -> tuple[Blueprint, ...]:
     """Return all pages."""
-    modules = (home, everything, schedules, schedule, editor, runs, run, calendar, handlers, workers, go, login)
+    modules = (
+        home,
+        everything,
+        schedules,
+        schedule,
+        editor,
+        runs,
+        run,
+        calendar,
+        handlers,
+        workers,
+        go,
+        login,
+        admin,
+        profile,
+    )
     return tuple(module.blueprint for module in modules)

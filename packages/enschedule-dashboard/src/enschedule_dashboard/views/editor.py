@@ -18,6 +18,7 @@ from enschedule_dashboard.filters import run_url, schedule_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.schedule_form import ScheduleForm
 from enschedule_dashboard.session import client
+from enschedule_dashboard.shell import can
 from enschedule_dashboard.when_form import WhenForm
 
 blueprint = Blueprint("editor", __name__)
@@ -70,6 +71,7 @@ def clone(id: str) -> str:
     form = schedule_form.of_schedule(schedule, _handler_of(schedule))
     form.title = f"{form.title} (copy)"
     form.id, form.schedule, form.revision = "", None, None
+    form.policies.values["owner_group_was"] = ""  # so that the copy says whose it is
     return _page(form)
 
 
@@ -158,7 +160,15 @@ def _page(form: ScheduleForm) -> str:
         examples=when_form.EXAMPLES,
         zones=when_form.zone_names(),
         words=policies,
+        owners=_owners(),
     )
+
+
+def _owners() -> dict[str, str]:
+    """Return who may own a schedule of this person: nobody in particular, and the groups in which they may edit."""
+    found = {"": "no group: everybody sees it"} if can("edit", None) else {}
+    groups = client().groups.list()["items"]
+    return {**found, **{group["id"]: group["title"] for group in groups if can("edit", group["id"])}}
 
 
 def _handler(wanted: str) -> Handler:

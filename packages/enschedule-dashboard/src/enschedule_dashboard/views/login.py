@@ -1,21 +1,25 @@
-"""Getting in with a key, getting out, the theme, and the phone's last tab."""
+"""Getting in with a name or a key, the first account, getting out, the theme, and the phone's last tab."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from contextlib import suppress
+
+from flask import Blueprint, g, render_template, request
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from enschedule_core.errors import EnscheduleError, InvalidInput, Unauthenticated
+from enschedule_core.errors import Conflict, EnscheduleError, InvalidInput, NotFound, RateLimited, Unauthenticated
+from enschedule_core.wire.types import NewSession
 from enschedule_dashboard import session
 from enschedule_dashboard.session import back, client, safe_next
 
 blueprint = Blueprint("login", __name__)
+_REFUSED = (Unauthenticated, InvalidInput, RateLimited, Conflict)
 
 
 @blueprint.get("/login")
 def enter() -> str | Response:
-    """Ask for the key; a link printed at start brings its one-time key along, and needs one press."""
+    """Ask who it is; a link printed at start brings its one-time key along, and needs one press."""
     if not request.args.get("key") and _is_in():
         return redirect(f"{request.script_root}{safe_next(request.args.get('next'))}", 303)
     return _page(request.args.get("key", ""))
@@ -23,15 +27,43 @@ def enter() -> str | Response:
 
 @blueprint.post("/login")
 def enter_post() -> Response | tuple[str, int]:
-    """Exchange the key against a session."""
-    key = request.form.get("key", "").strip()
+    """Exchange name and password, or a key, against a session; one that was there before ends."""
+    form = request.form
     try:
-        if not key:
-            raise InvalidInput("Type the key.")
-        made = client().sessions.create(key)
-    except (Unauthenticated, InvalidInput) as error:
+        if "key" in form:
+            if not form["key"].strip():
+                raise InvalidInput("Type the key.")
+            made = client().sessions.create(form["key"].strip())
+        else:
+            if not form.get("name", "").strip() or not form.get("password"):
+                raise InvalidInput("Type name and password.")
+            made = client().sessions.log_in(form["name"].strip(), form["password"])
+    except _REFUSED as error:
         return _page("", error), error.status
-    response = back("/")
+    return _keep(made, back("/"))
+
+
+@blueprint.get("/setup")
+def set_up() -> str:
+    """Ask for name and password of the first account; the printed link brings its token along."""
+    return _setup_page(request.args.get("token", ""))
+
+
+@blueprint.post("/setup")
+def set_up_post() -> Response | tuple[str, int]:
+    """Make the first account, and log it in."""
+    form = request.form
+    try:
+        made = client().sessions.set_up(form.get("token", ""), form.get("name", ""), form.get("password", ""))
+    except _REFUSED as error:
+        return _setup_page(form.get("token", ""), error), error.status
+    return _keep(made, redirect(f"{request.script_root}/", 303))
+
+
+def _keep(made: NewSession, response: Response) -> Response:
+    if session.token() is not None:
+        with suppress(Unauthenticated, NotFound):
+            client().sessions.delete_current()
     session.keep(response, made["token"], made["expires_at"])
     return response
 
@@ -47,13 +79,16 @@ def leave() -> Response:
 
 @blueprint.post("/theme")
 def theme() -> Response:
-    """Keep the theme of this browser; none follows the system."""
+    """Keep the theme of this browser, and with an account that of all its browsers; none follows the system."""
     response = back("/")
     chosen = request.form.get("theme", "")
     if chosen in session.THEMES:
         response.set_cookie(session.THEME_COOKIE, chosen, max_age=session.YEAR_SECONDS, samesite="Lax", path="/")
     else:
         response.delete_cookie(session.THEME_COOKIE, path="/")
+    if session.token() is not None:
+        with suppress(Unauthenticated, NotFound):
+            client().sessions.change_own(theme=chosen if chosen in session.THEMES else None)
     return response
 
 
@@ -65,7 +100,7 @@ def more() -> str:
 
 def _is_in() -> bool:
     try:
-        client().me()
+        session.identify(loopback=g.loopback)
     except Unauthenticated:
         return False
     return True
@@ -73,4 +108,9 @@ def _is_in() -> bool:
 
 def _page(key: str, error: EnscheduleError | None = None) -> str:
     next_path = safe_next(request.values.get("next"))
-    return render_template("login.html", key=key, error=error, next_path=next_path)
+    by_key = bool(key) or "key" in request.form
+    return render_template("login.html", key=key, by_key=by_key, error=error, next_path=next_path)
+
+
+def _setup_page(token: str, error: EnscheduleError | None = None) -> str:
+    return render_template("setup.html", token=token, error=error)
