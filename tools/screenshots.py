@@ -9,6 +9,7 @@ and writes FOLDER/NAME-THEME-WIDTH.png. With --full a picture is as long as its 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -17,8 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +126,55 @@ def _pages(failed: int, running: int, fetched: int) -> dict[str, str]:
     }
 
 
+PEOPLE_PAGES = {
+    "admin-users": "/admin/users",
+    "admin-user": "/admin/users/vera",
+    "admin-groups": "/admin/groups",
+    "admin-group": "/admin/groups/finance",
+    "admin-keys": "/admin/keys",
+    "admin-audit": "/admin/audit",
+    "profile": "/profile",
+}
+DOOR_PAGES = {"login": "/login", "setup": "/setup?token=x"}
+PASSWORD = "several words are good"
+
+
+def people(base: str) -> str:
+    """Make accounts, groups and keys, and return the token of an admin's session; nobody else is let in any more."""
+    _post(base, "users", {"name": "ada", "password": PASSWORD, "role": "admin"})
+    token = str(_post(base, "sessions", {"name": "ada", "password": PASSWORD})["token"])
+    for name, role in (("vera", "viewer"), ("olaf", "operator"), ("edith", "editor")):
+        _post(base, "users", {"name": name, "password": PASSWORD, "role": role}, token)
+    for group, title in (("finance", "Finance"), ("shop", "Web shop")):
+        _post(base, "groups", {"id": group, "title": title}, token)
+    for path, role in (
+        ("finance/members/vera", "editor"),
+        ("finance/members/olaf", "viewer"),
+        ("shop/members/edith", "admin"),
+    ):
+        _send("PUT", base, f"groups/{path}", {"role": role}, token)
+    _send("PATCH", base, "schedules/invoice-export", {"group": "finance", "priority": 5}, token)
+    keys: list[tuple[str, str, str | None]] = [("deploys", "operator", "shop"), ("monitoring", "viewer", None)]
+    for name, role, limit in keys:
+        _post(base, "api-keys", {"name": name, "role": role, "group": limit}, token)
+    _post(base, "api-keys", {"name": "my laptop", "role": "admin", "own": True}, token)
+    with suppress(urllib.error.HTTPError):
+        _post(base, "sessions", {"name": "vera", "password": "wrong"})
+    return token
+
+
+def _post(base: str, path: str, body: dict[str, Any], token: str | None = None) -> dict[str, Any]:
+    return _send("POST", base, path, body, token)
+
+
+def _send(method: str, base: str, path: str, body: dict[str, Any], token: str | None) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    asked = urllib.request.Request(f"{base}/api/v1/{path}", json.dumps(body).encode(), headers, method=method)
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
     """Run `enschedule up` in `folder` on a free port; yields its base URL."""
@@ -155,8 +207,10 @@ def server(folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def take(browser: Browser, base: str, pages: dict[str, str], folder: Path, *, full: bool) -> int:
-    """Write a picture of each page; returns how many."""
+def take(
+    browser: Browser, base: str, pages: dict[str, str], folder: Path, *, full: bool, token: str | None = None
+) -> int:
+    """Write a picture of each page, as who has the session ``token``; returns how many."""
     count = 0
     for theme in THEMES:
         for width, height in WIDTHS.items():
@@ -168,6 +222,8 @@ def take(browser: Browser, base: str, pages: dict[str, str], folder: Path, *, fu
                 locale="en-GB",
                 has_touch=width < 720,
             )
+            if token is not None:
+                context.add_cookies([{"name": "enschedule", "value": token, "url": base}])
             page = context.new_page()
             page.goto("/more")  # tells the server the zone
             for name, path in pages.items():
@@ -198,6 +254,9 @@ def main(arguments: list[str]) -> int:
                 wanted = {name: path for name, path in pages.items() if not given.page or name in given.page}
                 browser = playwright.chromium.launch(executable_path=executable, args=quiet)
                 count = take(browser, base, wanted, given.folder, full=given.full)
+                for pages, token in ((PEOPLE_PAGES, people(base)), (DOOR_PAGES, None)):
+                    wanted = {name: path for name, path in pages.items() if not given.page or name in given.page}
+                    count += take(browser, base, wanted, given.folder, full=given.full, token=token)
                 browser.close()
         except Missing as fault:
             print(f"screenshots: {fault}", file=sys.stderr)

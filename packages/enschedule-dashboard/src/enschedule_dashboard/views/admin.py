@@ -325,7 +325,7 @@ def said(entry: AuditEntry) -> str:
     kind = entry["object"]["kind"].replace("_", " ")
     if entry["refused"]:
         method = entry["action"].partition(".")[2].upper()
-        return "could not log in as" if entry["object"]["kind"] == "user" else f"may not {method}"
+        return "could not log in:" if entry["object"]["kind"] == "user" else f"may not {method}"
     verb = entry["action"].rpartition(".")[2]
     if entry["action"] == "session.create":
         return "logged in: session"
@@ -345,12 +345,29 @@ def detail_lines(entry: AuditEntry) -> list[str]:
             if name in old and name in new
             else f"{name}: {_shown(new.get(name, old.get(name)))}"
             for name in {**old, **new}
+            if (old.get(name), new.get(name)) != (None, None)
         ]
+    elif "user" in detail:
+        lines = [f"{detail['user']}: {_shown(before)} → {_shown(after)}"]
     else:
-        lines = [f"{name}: {_shown(value)}" for name, value in detail.items() if name not in {"changed", "reason"}]
+        lines = [
+            f"{name.replace('_', ' ')}: {_shown(value)}"
+            for name, value in detail.items()
+            if name not in {"changed", "reason"} and value not in (None, False)
+        ]
     lines += [f"{name} changed" for name in detail.get("changed", ())]
     return [*lines, *([str(detail["reason"])] if detail.get("reason") else [])]
 
 
 def _shown(value: Any) -> str:
+    """Return a value of a schedule in few words: a trigger by its phrase or kind, a handler with its version."""
+    if isinstance(value, dict) and {"id", "version"} == set(value):
+        return f"{value['id']}@{value['version']}"
+    if isinstance(value, dict) and "kind" in value:
+        said = value.get("phrase") or value.get("expression") or value.get("at") or value["kind"]
+        return f"{said} ({value['timezone']})" if value.get("timezone") else str(said)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items() if one is not None)
+    if value is None:
+        return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
