@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ class Surroundings:
 
     environ: Mapping[str, str]
     open_client: Callable[[Target], Client]
+    sleep: Callable[[float], None] = time.sleep
 
 
 def open_client(target: Target) -> Client:
@@ -69,7 +71,7 @@ def find_target(
     ``options`` are ``url``, ``api_key`` and ``context``, where given. Raises :class:`click.UsageError` for a context
     that is not there, and for a key file that cannot be read.
     """
-    contexts = contexts or Contexts.of(environ)
+    contexts = Contexts.of(environ) if contexts is None else contexts
     wanted = options.get("context")
     named = contexts.named(wanted) if wanted else None
     current = named or contexts.current()
