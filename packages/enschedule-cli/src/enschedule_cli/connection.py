@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -207,11 +208,26 @@ class Refused(click.ClickException):
             click.echo(f"  {clean(line)}", file=file, err=file is None)
 
 
+# The server says what to do as requests; here there are commands for them.
+_CURES = (
+    (re.compile(r"\bGET /api/v1/(schedules|runs|handlers|workers)\b"), r"enschedule get \1"),
+    (re.compile(r"\bPUT /api/v1/schedules/(\S+) replaces it"), r"enschedule edit \1 changes it"),
+    (re.compile(r'\bPUT /api/v1/pause with \{"paused": false\}'), "enschedule resume --all"),
+)
+
+
+def _as_commands(text: str) -> str:
+    for pattern, command in _CURES:
+        text = pattern.sub(command, text)
+    return text
+
+
 def refused(error: EnscheduleError, about: str = "") -> Refused:
     """Return ``error`` as what a command ends with; ``about`` says what it is about (``run 7``)."""
     from enschedule_core import errors  # noqa: PLC0415 - not before there is one
 
-    first = f"{about}: {error}" if about else str(error)
+    said = _as_commands(str(error))
+    first = f"{about}: {said}" if about else said
     fields = [f"{one.field}: {one.message}" for one in error.errors if one.message not in first]
     match error:
         case errors.Unavailable():
