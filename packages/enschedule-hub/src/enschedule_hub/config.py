@@ -30,7 +30,7 @@ def command() -> None:
     "--for", "program", type=click.Choice(PROGRAMS), default="up", show_default=True, help="The program it is for."
 )
 def check(program: str) -> None:
-    """Say what a program would use if it started now with this environment; starts and changes nothing.
+    """Say what a program would use if it started now with this environment; starts nothing.
 
     Looks at every setting, the database, and the handlers. Exit code 2 if the program would not start, 1 if something
     is odd: a variable that nothing reads, a plugin that does not load.

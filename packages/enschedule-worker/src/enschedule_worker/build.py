@@ -207,7 +207,7 @@ def revision(settings: WorkerSettings) -> str | None:
     if location is None:
         raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
     if location.dialect == "sqlite" and not Path(location.database).exists():
-        return None  # to connect would make the file
+        return None  # :memory:, or gone: to connect would make the file
     engine = _bind(Flask("enschedule_look", static_folder=None), settings)
     database = Database(engine)
     try:

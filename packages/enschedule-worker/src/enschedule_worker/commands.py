@@ -40,7 +40,12 @@ def migrate() -> None:
 
 @click.command(short_help="Copy the SQLite database while it is in use.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--database", metavar="FILE", help="The database; what SQLITE says, or ./enschedule.db, without.")
+@click.option(
+    "--database",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The database; what SQLITE says, or ./enschedule.db, without.",
+)
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def backup(file: Path, database: str | None, force: bool) -> None:  # noqa: FBT001 - as click hands it over
     """Copy the SQLite database of this machine to a file, whole and checked, also while a server uses it.

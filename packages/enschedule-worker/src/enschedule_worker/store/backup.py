@@ -49,7 +49,7 @@ def _source(location: Location) -> Path:
             hint="For example SQLITE=enschedule.db",
         )
     source = Path(location.database)
-    if not source.is_file():
+    if not source.is_file() or not source.stat().st_size:  # reading the settings tries the place by making the file
         raise ConfigurationError(
             f"{location.variable}: there is no database {source}.", hint="For example SQLITE=enschedule.db"
         )

@@ -45,8 +45,6 @@ def unusable(path: Path) -> str | None:
 def _unreadable(path: Path) -> str | None:
     if sqlite3.sqlite_version_info < _LEAST_VERSION:
         return f"needs SQLite {'.'.join(map(str, _LEAST_VERSION))} or newer; this Python has {sqlite3.sqlite_version}"
-    if not path.exists():
-        return None  # to connect would make it, and this only looks
     try:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)
         try:
