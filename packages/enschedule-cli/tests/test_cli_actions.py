@@ -118,7 +118,7 @@ def test_everything_is_paused_and_goes_on(terminal, schedule):
 def edit(terminal, schedule, tmp_path, monkeypatch):
     """Return a function that edits the schedule with a program (``text`` in, ``text`` out) as the editor."""
 
-    def run_edit(program: str):
+    def run_edit(program: str, id: str = schedule):
         script = tmp_path / "editor.py"
         script.write_text(
             "import sys, os, time, pathlib\np = pathlib.Path(sys.argv[1])\ntext = p.read_text()\n"
@@ -128,7 +128,7 @@ def edit(terminal, schedule, tmp_path, monkeypatch):
         monkeypatch.delenv("VISUAL", raising=False)
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         monkeypatch.setattr("tempfile.tempdir", None)
-        return terminal("edit", schedule)
+        return terminal("edit", id)
 
     return run_edit
 
@@ -140,11 +140,24 @@ def test_an_edit_saves_what_was_changed(terminal, schedule, edit):
     assert (found["data"], found["retry"]["max_attempts"]) == ({"lines": ["goodbye"]}, 4)
 
 
-def test_an_edit_takes_the_short_form_of_a_trigger(terminal, schedule, edit):
-    done = edit("import re\ntext = re.sub(r'trigger:\\n(  .*\\n)+', 'schedule: every day at 2 am\\n', text)")
+def test_an_edit_takes_the_short_form_of_a_trigger_in_the_same_zone(terminal, schedule, edit):
+    terminal.ok(
+        "create", f"{schedule}-zone", "--handler", "say", "--schedule", "every hour", "--timezone", "Asia/Tokyo"
+    )
+    for id, zone in ((schedule, "UTC"), (f"{schedule}-zone", "Asia/Tokyo")):
+        done = edit("text = 'schedule: every day at 2 am\\n' + text", id)
+        assert (done.exit_code, done.stdout) == (0, f"{id}: updated\n"), done.stderr
+        trigger = json.loads(terminal.ok("describe", "schedule", id, "-o", "json"))["trigger"]
+        assert (trigger["expression"], trigger["timezone"]) == ("0 2 * * *", zone)
+    terminal.ok("delete", f"{schedule}-zone")
+
+
+def test_an_edit_of_the_expression_leaves_no_phrase_behind(terminal, schedule, edit):
+    edit("text = 'schedule: every day at 2 am\\n' + text")
+    done = edit("text = text.replace('expression: 0 2 * * *', 'expression: 30 4 * * *')")
     assert (done.exit_code, done.stdout) == (0, f"{schedule}: updated\n"), done.stderr
-    found = json.loads(terminal.ok("describe", "schedule", schedule, "-o", "json"))
-    assert found["trigger"]["expression"] == "0 2 * * *"
+    trigger = json.loads(terminal.ok("describe", "schedule", schedule, "-o", "json"))["trigger"]
+    assert (trigger["expression"], trigger["phrase"]) == ("30 4 * * *", None)
 
 
 @pytest.mark.parametrize("program", ["", "text = text + '# a comment'"])
