@@ -16,7 +16,7 @@ from enschedule_dashboard.app import create_app
 from enschedule_dashboard.settings import DashboardSettings
 
 pytestmark = pytest.mark.browser
-PAGES = ("/", "/schedules", "/runs", "/handlers", "/handlers/fetch", "/workers", "/more", "/nope")
+PAGES = ("/", "/schedules", "/runs", "/calendar", "/handlers", "/handlers/fetch", "/workers", "/more", "/nope")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 

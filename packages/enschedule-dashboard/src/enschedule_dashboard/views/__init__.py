@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from enschedule_dashboard.views import (
+    calendar,
     editor,
     everything,
     handlers,
@@ -20,5 +21,5 @@ from enschedule_dashboard.views import (
 
 def blueprints() -> tuple[Blueprint, ...]:
     """Return all pages."""
-    modules = (home, everything, schedules, schedule, editor, runs, run, handlers, workers, login)
+    modules = (home, everything, schedules, schedule, editor, runs, run, calendar, handlers, workers, login)
     return tuple(module.blueprint for module in modules)
