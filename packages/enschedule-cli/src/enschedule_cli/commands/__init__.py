@@ -1,0 +1,32 @@
+"""The commands of this distribution, one module each, imported only when named.
+
+To add one: a module ``commands/<name>.py`` with a click command called ``command``, and its line in :data:`SECTIONS`.
+
+- That line is what ``enschedule --help`` shows, so that the help imports no command; the docstring of the function is
+  what ``enschedule <name> --help`` shows.
+- A command that talks to a server is decorated with :func:`enschedule_cli.connection.connected` and gets the client as
+  its first argument. It raises what the client raises, or :class:`click.ClickException`.
+- It prints through :mod:`enschedule_cli.terminal`, so that no text can steer the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from keyword import iskeyword
+
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Runs": {
+        "cancel": "Cancel runs.",
+    },
+    "This command": {
+        "version": "Print the version.",
+    },
+}
+
+#: name and one line of every command
+COMMANDS: Mapping[str, str] = {name: line for section in SECTIONS.values() for name, line in section.items()}
+
+
+def module_of(name: str) -> str:
+    """Return the module of a command; ``import``, a keyword, is in ``import_``."""
+    return f"{__name__}.{name.replace('-', '_')}{'_' if iskeyword(name) else ''}"
