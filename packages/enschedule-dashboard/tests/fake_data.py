@@ -163,6 +163,7 @@ def schedule(
         "tags": [],
         "priority": 0,
         "managed_by": None,
+        "overridden": False,
         "revision": 7,
         "last_run": last
         and {

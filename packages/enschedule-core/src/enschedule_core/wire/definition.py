@@ -46,7 +46,8 @@ class Definition:
     """What to run, with which data, when, under which policies.
 
     ``id`` is ``None`` where one is still to be made; ``handler_version`` is ``None`` where the newest is
-    meant; ``paused`` is ``None`` where nothing was said about it.
+    meant; ``paused`` is ``None`` where nothing was said about it. ``says_owner`` is true where ``managed_by`` was
+    sent, be it as ``null``: then it is the owner who speaks, not somebody who overrides what the owner said.
     """
 
     id: str | None
@@ -60,6 +61,7 @@ class Definition:
     tags: tuple[str, ...] = ()
     managed_by: str | None = None
     paused: bool | None = None
+    says_owner: bool = field(default=False, compare=False)
     given: GivenTrigger | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -91,6 +93,7 @@ class Definition:
             tags=tuple(dict.fromkeys(body.get("tags", ()))),
             managed_by=body.get("managed_by") or None,
             paused=body.get("paused"),
+            says_owner="managed_by" in body,
             given=given,
         )
 

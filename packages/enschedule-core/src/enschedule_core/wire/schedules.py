@@ -174,7 +174,27 @@ class ScheduleInput(Strict):
         validate=_check_notify,
         metadata={"description": 'Is told when it starts failing and when it recovers; "none" for nobody'},
     )
-    managed_by = Text(longest=500, allow_none=True, metadata={"description": "Who owns the definition, such as a file"})
+    managed_by = Text(
+        longest=500,
+        allow_none=True,
+        metadata={"description": "Who owns the definition, such as a file; sent only by that owner"},
+    )
+
+
+PREVIEW_MAX = 200
+
+
+class SchedulePreviewInput(Strict):
+    """Definitions to look at; ``known`` are ids that will be there by then, for ``on_success`` and ``on_failure``."""
+
+    items = fields.List(
+        fields.Raw(metadata={"type": "object"}),
+        required=True,
+        validate=validate.Length(1, PREVIEW_MAX, error=f"From 1 to {PREVIEW_MAX} definitions."),
+    )
+    known = fields.List(
+        fields.String(validate=check_id), validate=validate.Length(max=20_000, error="At most 20,000 ids.")
+    )
 
 
 class RunNowInput(Strict):

@@ -109,6 +109,7 @@ class Schedule(Base):
     policies: Mapped[str] = mapped_column(short(2000))  # the wire form as JSON
     tags: Mapped[str] = mapped_column(short(2000))  # a JSON list; schedule_tags is its index
     managed_by: Mapped[str | None] = mapped_column(short(500))
+    file_revision: Mapped[int | None]  # what managed_by has said last; another one than revision is an override
     revision: Mapped[int]
 
     due_at: Mapped[int | None] = mapped_column(Instant)  # the next slot

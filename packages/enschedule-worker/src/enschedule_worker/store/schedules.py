@@ -86,6 +86,12 @@ def revisions(tx: Transaction, key: int, *, limit: int, before: int | None = Non
     )
 
 
+def revision(tx: Transaction, key: int, number: int) -> Row[Any] | None:
+    """Return one revision, if it was kept."""
+    where = (Revision.schedule_key == key, Revision.revision == number)
+    return tx.execute(select(*Revision.__table__.columns).where(*where)).first()
+
+
 def id_taken(tx: Transaction, schedule_id: str) -> bool:
     """Return whether a schedule, visible to the asker or not, has this id."""
     return tx.execute(select(Schedule.key).where(Schedule.id == schedule_id)).first() is not None
