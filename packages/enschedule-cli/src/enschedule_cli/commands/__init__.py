@@ -15,6 +15,12 @@ from collections.abc import Mapping
 from keyword import iskeyword
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Files": {
+        "apply": "Make the schedules what the files say.",
+        "diff": "Show what apply would change.",
+        "export": "Print schedules as a file.",
+        "import": "Make a schedule file from a crontab.",
+    },
     "Runs": {
         "cancel": "Cancel runs.",
     },
