@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +50,7 @@ class Surroundings:
 
     environ: Mapping[str, str]
     open_client: Callable[[Target], Client]
+    sleep: Callable[[float], None] = time.sleep
 
 
 def open_client(target: Target) -> Client:
@@ -69,7 +72,7 @@ def find_target(
     ``options`` are ``url``, ``api_key`` and ``context``, where given. Raises :class:`click.UsageError` for a context
     that is not there, and for a key file that cannot be read.
     """
-    contexts = contexts or Contexts.of(environ)
+    contexts = Contexts.of(environ) if contexts is None else contexts
     wanted = options.get("context")
     named = contexts.named(wanted) if wanted else None
     current = named or contexts.current()
@@ -205,11 +208,26 @@ class Refused(click.ClickException):
             click.echo(f"  {clean(line)}", file=file, err=file is None)
 
 
+# The server says what to do as requests; here there are commands for them.
+_CURES = (
+    (re.compile(r"\bGET /api/v1/(schedules|runs|handlers|workers)\b"), r"enschedule get \1"),
+    (re.compile(r"\bPUT /api/v1/schedules/(\S+) replaces it"), r"enschedule edit \1 changes it"),
+    (re.compile(r'\bPUT /api/v1/pause with \{"paused": false\}'), "enschedule resume --all"),
+)
+
+
+def _as_commands(text: str) -> str:
+    for pattern, command in _CURES:
+        text = pattern.sub(command, text)
+    return text
+
+
 def refused(error: EnscheduleError, about: str = "") -> Refused:
     """Return ``error`` as what a command ends with; ``about`` says what it is about (``run 7``)."""
     from enschedule_core import errors  # noqa: PLC0415 - not before there is one
 
-    first = f"{about}: {error}" if about else str(error)
+    said = _as_commands(str(error))
+    first = f"{about}: {said}" if about else said
     fields = [f"{one.field}: {one.message}" for one in error.errors if one.message not in first]
     match error:
         case errors.Unavailable():

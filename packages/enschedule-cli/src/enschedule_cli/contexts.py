@@ -53,6 +53,11 @@ class Contexts:
                 f"{path} is not a context file; remove it, and enschedule login makes a new one."
             ) from None
 
+    @classmethod
+    def none(cls) -> Contexts:
+        """Return no contexts at all, whatever the file says."""
+        return cls(Path(os.devnull))
+
     def current(self) -> Context | None:
         """Return the context in use, if there is one."""
         return self.entries.get(self.current_name or "")

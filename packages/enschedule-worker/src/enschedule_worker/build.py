@@ -10,6 +10,7 @@ import socket
 import time
 import uuid
 from importlib import metadata
+from pathlib import Path
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -36,7 +37,7 @@ from enschedule_worker.store.listen import Listener
 from enschedule_worker.store.models import Base
 from enschedule_worker.store.runs import Holder
 
-__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "prepare"]
+__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "prepare", "revision"]
 
 logger = logging.getLogger(__name__)
 __version__ = metadata.version("enschedule-worker")
@@ -195,6 +196,28 @@ def prepare(settings: WorkerSettings) -> None:
     if settings.database is None:
         raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
     _open(Flask("enschedule_prepare", static_folder=None), settings).dispose()
+
+
+def revision(settings: WorkerSettings) -> str | None:
+    """Return the revision of the database, changing nothing; ``None`` for one that is empty or not made yet.
+
+    Raises :class:`ConfigurationError` for a database that cannot be used.
+    """
+    location = settings.database
+    if location is None:
+        raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
+    if location.dialect == "sqlite" and not Path(location.database).exists():
+        return None  # :memory:, or gone: to connect would make the file
+    engine = _bind(Flask("enschedule_look", static_folder=None), settings)
+    database = Database(engine)
+    try:
+        connect.check(engine, location)
+        with database.read() as tx:
+            return migrate.current(tx)
+    except (Unavailable, DBAPIError) as problem:
+        raise (troubles.unusable(location, problem) or problem) from None
+    finally:
+        database.dispose()
 
 
 def _open(app: Flask, settings: WorkerSettings) -> Database:

@@ -15,6 +15,23 @@ from collections.abc import Mapping
 from keyword import iskeyword
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Look": {
+        "status": "Say whether everything is all right; exit code 1 if not.",
+        "get": "List schedules, runs, handlers or workers.",
+        "describe": "Show one of them in full.",
+        "next": "Show the coming slots.",
+        "why": "Say why a schedule is not running.",
+        "preview": "Say what a trigger would do.",
+        "handlers": "List what can be run.",
+    },
+    "Schedules": {
+        "create": "Create a schedule.",
+        "edit": "Edit a schedule in your editor.",
+        "delete": "Delete schedules.",
+        "restore": "Bring deleted schedules back.",
+        "pause": "Pause schedules, or everything.",
+        "resume": "Let them go on.",
+    },
     "Files": {
         "apply": "Make the schedules what the files say.",
         "diff": "Show what apply would change.",
@@ -22,9 +39,17 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "import": "Make a schedule file from a crontab.",
     },
     "Runs": {
+        "run": "Run a schedule, or a handler, now.",
+        "logs": "Print what a run printed.",
+        "wait": "Wait until a run has ended.",
         "cancel": "Cancel runs.",
+        "retry": "Run again what has ended.",
     },
     "This command": {
+        "login": "Remember a server and its key.",
+        "logout": "Forget a server.",
+        "context": "Show or choose the server in use.",
+        "completion": "Print the completion for a shell.",
         "version": "Print the version.",
     },
 }

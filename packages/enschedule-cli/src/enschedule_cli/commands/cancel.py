@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from enschedule_cli import names
 from enschedule_cli.connection import connected, each
 from enschedule_cli.terminal import say
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", type=click.IntRange(1), nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", type=names.RUN, nargs=-1, required=True, metavar="RUN...")
 @connected
-def command(client: Client, runs: tuple[int, ...]) -> None:
+def command(client: Client, *, runs: tuple[int, ...]) -> None:
     """Cancel runs: a queued one ends at once, a running one when its worker has stopped it."""
 
     def cancel(id: int) -> None:
