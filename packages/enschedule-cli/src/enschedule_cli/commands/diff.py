@@ -32,9 +32,13 @@ def command(client: Client, *, files: tuple[str, ...], use_env: bool) -> None:
         if answer["change"] == "unchanged" or after is None:
             continue
         differs = True
-        lines = difference(answer["before"], after, change.wanted.source.label)
-        for line in lines or [f"{change.wanted.id}: {', '.join(answer['changes'])}"]:
+        label = change.wanted.source.label
+        for line in difference(answer["before"], after, label):
             say(line)
+        if answer["before"] and "managed_by" in answer["changes"]:
+            say(f"{change.wanted.id}: it would belong to {label}")
+        if answer["changes"] == ["notify"]:
+            say(f"{change.wanted.id}: the address of its notices differs in what is not shown")
     if plan.problems:
         sys.exit(USAGE)
     if differs:

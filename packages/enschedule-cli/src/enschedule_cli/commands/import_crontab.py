@@ -23,10 +23,12 @@ def command(*, file: BinaryIO, system: bool, timezone: str | None, tags: tuple[s
     from enschedule_cli.files import crontab  # noqa: PLC0415
     from enschedule_cli.files.writing import documents  # noqa: PLC0415
 
+    name = str(getattr(file, "name", "-"))
+    name = "standard input" if name in {"-", "<stdin>"} else name
     try:
         text = file.read().decode()
     except UnicodeDecodeError as problem:
-        raise click.ClickException(f"{file.name}: this is not UTF-8, from byte {problem.start} on.") from None
+        raise click.ClickException(f"{name}: this is not UTF-8, from byte {problem.start} on.") from None
     zone, said = (timezone, "") if timezone else crontab.machine_zone(surroundings().environ)
     try:
         crontab.check_zone(zone)
@@ -34,7 +36,6 @@ def command(*, file: BinaryIO, system: bool, timezone: str | None, tags: tuple[s
         raise click.UsageError(f"--timezone {zone}: {problem}") from None
     found = crontab.read(text, zone=zone, system=system, tags=tags)
     click.echo(documents(found.specs), nl=False)
-    name = "standard input" if file.name in {"-", "<stdin>"} else file.name
     for note in found.notes:
         tell(f"{name}:{note.line}: {note.text}")
     tell(f"{len(found.specs)} schedules, in the zone {zone}{said}; {len(found.notes)} things to look at.")

@@ -23,23 +23,10 @@ _ENTRY = re.compile(r"(?P<when>@\w+|(?:\S+\s+){4}\S+)\s+(?P<command>.*)")
 _SYSTEM_ENTRY = re.compile(r"(?P<when>@\w+|(?:\S+\s+){4}\S+)\s+(?P<user>\S+)\s+(?P<command>.*)")
 _DEFAULT_SHELLS = {"/bin/sh", "sh"}
 _ZONES = {"CRON_TZ", "TZ"}
-_PROGRAM = re.compile(r"(?:^|[;&|(]\s*)(?:\w+=\S*\s+)*(?P<word>[^\s;&|<>()]+)")
-_NO_PROGRAM = {
-    "cd",
-    "test",
-    "[",
-    "[[",
-    "sleep",
-    "exec",
-    "nice",
-    "ionice",
-    "sudo",
-    "env",
-    "true",
-    "if",
-    "flock",
-    "chronic",
-}
+_COMMANDS = re.compile(r"[;&|()]+")
+_ASSIGNMENT = re.compile(r"\w+=.*")
+_AROUND = frozenset({"env", "exec", "nice", "ionice", "sudo", "time", "nohup", "chronic", "if", "then"})
+_NOTHING = frozenset({"cd", "test", "[", "[[", "sleep", "true", "set", "export", "flock", "."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +183,22 @@ def _data(state: _State, number: int, command: str) -> dict[str, Any]:
 
 def _id(state: _State, command: str) -> str:
     """Return an id made of the first program of a command that says something."""
-    words = [match["word"].rstrip("/").rpartition("/")[2] for match in _PROGRAM.finditer(command)]
-    named = next((word for word in words if word not in _NO_PROGRAM and slug(word)), "command")
-    base = slug(named.partition(".")[0])[:80] or "command"
+    base = next(filter(None, map(_program, _COMMANDS.split(command))), "command")
     found, count = base, 1
     while found in state.ids or not is_valid_id(found):
         count += 1
         found = f"{base}-{count}"
     state.ids.add(found)
     return found
+
+
+def _program(command: str) -> str:
+    """Return the name of the program of a simple command, fit for an id; empty if it says nothing."""
+    for word in command.split():
+        name = word.strip("\"'").rstrip("/").rpartition("/")[2]
+        if name in _NOTHING:
+            return ""
+        if name in _AROUND or word.startswith("-") or word.isdecimal() or _ASSIGNMENT.fullmatch(word):
+            continue
+        return slug(name.partition(".")[0])[:80]
+    return ""

@@ -18,6 +18,7 @@ from enschedule_core.errors import EnscheduleError, FieldError
 from enschedule_core.wire.definition import Definition
 
 API_VERSION = "v1"
+_ABOUT_NAMES = ("Unknown field", "Defaults cannot say")  # a mistake in a name is shown at the name
 KINDS = ("schedule", "defaults")
 _TOP = ("apiVersion", "kind", "spec")
 #: what a folder can say for all its schedules
@@ -65,7 +66,7 @@ class Wanted:
 
 def _problem(source: Source, spec: Node, name: str, message: str) -> Problem:
     path = name.split(".") if name else []
-    line, column = spec.place_of(path, key=message.startswith("Unknown field"))
+    line, column = spec.place_of(path, key=message.startswith(_ABOUT_NAMES))
     return Problem(source.label, line, column, ".".join(["spec", *path]), message)
 
 
@@ -145,7 +146,7 @@ def _envelope(source: Source, document: Node) -> tuple[str, Node]:
         raise refuse("", "A document is a mapping with spec, and in it the fields of a schedule.")
     for name in top:
         if name not in _TOP:
-            near = difflib.get_close_matches(name, _TOP, n=1)
+            near = difflib.get_close_matches(name, _TOP, n=1, cutoff=0.7)
             meant = f"Did you mean {near[0]}?" if near else "The fields of a schedule stand under spec."
             raise refuse(name, f"A document has {', '.join(_TOP)}. {meant}")
     version = top["apiVersion"].plain() if "apiVersion" in top else API_VERSION

@@ -89,10 +89,12 @@ def _when(body: Body) -> None:
         body.wrong(given[1], f"Say {given[0]} or {given[1]}, not both.")
     for name in given[1:]:
         del body.fields[name]
+    trigger = body.fields.get("trigger")
+    if "timezone" in body.fields and not (isinstance(trigger, Mapping) and "timezone" in trigger):
+        body.aliases["trigger.timezone"] = "timezone"
     if not given or given[0] in {"schedule", "trigger"}:
         return
     value = body.fields.pop(given[0])
-    trigger: Any
     if given[0] == "cron":
         trigger, own = {"kind": "cron", "expression": value}, "expression"
     elif given[0] == "at":

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
-
+from enschedule_cli import yaml_text
 from enschedule_cli.files import durations
 from enschedule_cli.files.documents import API_VERSION
 from enschedule_core.schedule import Policies
@@ -18,7 +15,6 @@ _DEFAULTS = Policies().to_wire()
 _SECONDS = "_seconds"
 _SHORT_TRIGGERS = {"cron": ("cron", "expression"), "once": ("at", "at")}
 _LIMITS = ("starts_at", "ends_at", "max_runs")
-_WIDTH = 100_000
 
 
 def spec_of(schedule: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,42 +68,14 @@ def _policies(schedule: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _pair(name: str, value: Any) -> tuple[str, Any]:
-    if name.endswith(_SECONDS) and value is not None:
+    if name.endswith(_SECONDS) and value is not None and durations.parse(durations.shown(value)) == value:
         return name.removesuffix(_SECONDS), durations.shown(value)
     return name, value
 
 
 def documents(specs: Iterable[Mapping[str, Any]]) -> str:
     """Return YAML with one document for each spec."""
-    writer, out = YAML(), io.StringIO()
-    writer.default_flow_style = False
-    writer.width = _WIDTH
-    writer.indent(mapping=2, sequence=4, offset=2)
-    writer.explicit_start = False
-    for number, spec in enumerate(specs):
-        if number:
-            out.write("---\n")
-        writer.dump({"apiVersion": API_VERSION, "spec": _styled(spec)}, out)
-    return out.getvalue()
-
-
-def _styled(value: Any) -> Any:
-    """Return a value whose texts of several lines stand as such, and whose odd ones are written with escapes."""
-    if isinstance(value, Mapping):
-        return {_text(str(name)): _styled(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_styled(one) for one in value]
-    return _text(value) if isinstance(value, str) else value
-
-
-def _text(value: str) -> Any:
-    lines = value.split("\n")
-    if len(lines) == 1:
-        return value if value.isprintable() else DoubleQuotedScalarString(value)
-    plain = all(line.isprintable() and line == line.rstrip() for line in lines)
-    if plain and lines[0][:1] not in {"", " "}:
-        return LiteralScalarString(value)
-    return DoubleQuotedScalarString(value)
+    return "---\n".join(yaml_text.dump({"apiVersion": API_VERSION, "spec": dict(spec)}) for spec in specs)
 
 
 def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any], label: str) -> list[str]:
