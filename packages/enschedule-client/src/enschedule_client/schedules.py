@@ -14,16 +14,12 @@ from enschedule_core.wire.types import (
     HistoryEntry,
     NextSlots,
     Page,
-    PreviewedSchedule,
     PreviewedSchedules,
     Run,
     Schedule,
     ScheduleCounts,
     Skip,
 )
-
-# inside the class, `list` is the method
-Previewed = list[PreviewedSchedule]
 
 
 class ScheduleFilters(TypedDict, total=False):
@@ -103,13 +99,13 @@ class Schedules(Resource):
         """
         return cast("ChangedSchedule", self._post(_path(id, "revert")))
 
-    def preview(self, items: Sequence[Mapping[str, Any]], known: Collection[str] = ()) -> Previewed:
-        """Return what a :meth:`put` of each definition would do, or the problem with it; nothing is done.
+    def preview(self, items: Sequence[Mapping[str, Any]], known: Collection[str] = ()) -> PreviewedSchedules:
+        """Return in ``items`` what a :meth:`put` of each definition would do, or the problem with it; nothing is done.
 
         At most 200 definitions; ``known`` are ids that will be there by then, for ``on_success`` and ``on_failure``.
         """
         call = Call("POST", "schedules/preview", body={"items": [*items], "known": [*known]}, repeat=Repeat.ALWAYS)
-        return cast("PreviewedSchedules", self._caller.json(call))["items"]
+        return cast("PreviewedSchedules", self._caller.json(call))
 
     def run(self, id: str, data: Mapping[str, Any] | None = None, idempotency_key: str | None = None) -> Run:
         """Run now, leaving ``due_at`` alone; ``data`` replaces the schedule's own for this run.

@@ -74,7 +74,7 @@ def _previewed(client: Client, wanted: Sequence[Wanted]) -> Iterator[Change]:
     there = {one.id for one in wanted}
     for page in _pages(wanted):
         known = {target for one in page for _, target in one.follow_ups} & there
-        answers = client.schedules.preview([one.body for one in page], sorted(known))
+        answers = client.schedules.preview([one.body for one in page], sorted(known))["items"]
         yield from (Change(one, answer) for one, answer in zip(page, answers, strict=True))
 
 
