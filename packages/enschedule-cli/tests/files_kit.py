@@ -77,6 +77,7 @@ def normal(schedule: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a schedule is, without what has happened to it."""
     names = (
         "id title description handler data trigger paused retry timeout_seconds overlap catch_up on_lost tags priority "
-        "max_running concurrency_group worker on_success on_failure retention notify"
+        "max_running concurrency_group worker on_success on_failure retention notify "
+        "env runbook"
     )
     return {name: schedule[name] for name in names.split()}

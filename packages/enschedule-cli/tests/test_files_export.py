@@ -52,6 +52,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
         "retention": {"days": 3},
         "description": "Two\n\n lines  \n",
     },
+    "around": {**MESSAGE, "env": {"STAGE": "live", "N": "01"}, "runbook": "https://wiki.example.org/around"},
     "text": {**MESSAGE, "data": {"message": "a\n  b\n\ttab\nyes: no # x\n"}, "title": "yes"},
 }
 

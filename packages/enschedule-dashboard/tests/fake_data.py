@@ -162,6 +162,8 @@ def schedule(
         "notify": None,
         "tags": [],
         "priority": 0,
+        "env": {},
+        "runbook": None,
         "managed_by": None,
         "overridden": False,
         "revision": 7,

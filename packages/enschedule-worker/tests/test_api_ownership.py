@@ -65,6 +65,42 @@ def test_a_file_takes_over_and_lets_go(api: Any) -> None:
     assert state(api.ok("PATCH", "schedules/ping", {"title": "Mine"})) == (None, False, "Mine", 4)
 
 
+# ------------------------------------------------------------------------------------------- env and runbook
+
+
+def test_variables_and_a_runbook_belong_to_the_definition(api: Any) -> None:
+    around = {"env": {"STAGE": "live"}, "runbook": "https://wiki.example.org/ping"}
+    made = api.ok("PUT", "schedules/ping", {**OWNED, **around})
+    assert {name: made[name] for name in around} == around
+    assert api.ok("PUT", "schedules/ping", {**OWNED, **around})["change"] == "unchanged"
+    assert api.ok("PATCH", "schedules/ping", {"env": {"STAGE": "test", "N": "1"}})["overridden"]
+    assert api.ok("GET", "schedules/ping/history")["items"][0]["changes"] == ["env.N", "env.STAGE"]
+    assert api.ok("POST", "schedules/ping/revert")["env"] == {"STAGE": "live"}
+    assert api.ok("GET", "schedules")["items"][0]["env"] == {"STAGE": "live"}
+    bare = api.ok("PUT", "schedules/ping", OWNED)
+    assert (bare["env"], bare["runbook"]) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        ({"env": ["A=1"]}, "env", "Must be an object of texts by name"),
+        ({"env": {"A": 1}}, "env.A", "Must be text."),
+        ({"env": {"A-B": "1"}}, "env.A-B", "Not the name of an environment variable"),
+        ({"env": {"A": "\x00"}}, "env.A", "without NUL"),
+        ({"env": {"ENSCHEDULE_FETCH_ALLOW_PRIVATE": "true"}}, "env.ENSCHEDULE_FETCH_ALLOW_PRIVATE", "cannot set this"),
+        ({"env": {"LD_PRELOAD": "/tmp/x.so"}}, "env.LD_PRELOAD", "cannot set this"),
+        ({"env": {f"A{number}": "" for number in range(51)}}, "env", "At most 50 variables"),
+        ({"runbook": "javascript:alert(1)"}, "runbook", "Must be an http or https URL"),
+        ({"runbook": "https://example.org/" + "x" * 500}, "runbook", "at most 500"),
+    ],
+)
+def test_what_is_refused_of_them(api: Any, body: dict[str, Any], field: str, said: str) -> None:
+    problem = api.refused(422, "PUT", "schedules/ping", {**BODY, **body})
+    found = {one["field"]: one["message"] for one in problem["errors"]}
+    assert said in found[field]
+
+
 # ------------------------------------------------------------------------------------------- preview
 
 

@@ -22,6 +22,12 @@ WORKER_TAG_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 WORKER_TAGS_MAX = 10
 GROUP_PATTERN = ID_PATTERN
 NOTIFY_MAX = 500
+RUNBOOK_MAX = 500
+ENV_MAX = 50
+ENV_CHARACTERS_MAX = 20_000
+ENV_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+#: what says how the server and its handlers are to be trusted, or puts other code into their processes
+ENV_REFUSED = ("ENSCHEDULE_", "LD_", "DYLD_", "PYTHON")
 NOTIFY_NOBODY = "none"
 _RETRY_NUMBERS = ("max_attempts", "delay_seconds", "max_delay_seconds", "jitter")
 

@@ -24,7 +24,7 @@ _TOP = ("apiVersion", "kind", "spec")
 #: what a folder can say for all its schedules
 FOR_ALL = frozenset(
     {"timezone", "tags", "retry", "retries", "timeout", "timeout_seconds", "overlap", "catch_up", "on_lost"}
-    | {"priority", "max_running", "concurrency_group", "worker", "retention", "notify"}
+    | {"priority", "max_running", "concurrency_group", "worker", "retention", "notify", "env", "runbook"}
 )
 
 

@@ -16,7 +16,7 @@ _DURATIONS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("retry",): ("delay_seconds", "max_delay_seconds"),
     ("catch_up",): ("window_seconds",),
 }
-_MERGED = ("retry", "catch_up", "retention", "worker")
+_MERGED = ("retry", "catch_up", "retention", "worker", "env")
 
 
 @dataclass(slots=True)

@@ -134,6 +134,8 @@ class Schedule(TypedDict):
     on_failure: str | None
     retention: Retention
     notify: str | None
+    env: dict[str, str]
+    runbook: str | None
     managed_by: str | None
     overridden: bool
     revision: int

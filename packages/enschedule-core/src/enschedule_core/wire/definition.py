@@ -59,6 +59,8 @@ class Definition:
     trigger: Trigger
     policies: Policies = field(default_factory=Policies)
     tags: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    runbook: str | None = None
     managed_by: str | None = None
     paused: bool | None = None
     says_owner: bool = field(default=False, compare=False)
@@ -91,6 +93,8 @@ class Definition:
             trigger=trigger,
             policies=Policies.from_wire(body),
             tags=tuple(dict.fromkeys(body.get("tags", ()))),
+            env=body.get("env", {}),
+            runbook=body.get("runbook") or None,
             managed_by=body.get("managed_by") or None,
             paused=body.get("paused"),
             says_owner="managed_by" in body,
@@ -117,6 +121,8 @@ class Definition:
             "trigger": self.trigger.to_wire(),
             **self.policies.to_wire(),
             "tags": list(self.tags),
+            "env": self.env,
+            "runbook": self.runbook,
             "managed_by": self.managed_by,
         }
 

@@ -18,7 +18,8 @@ from enschedule_worker.store.seal import unseal
 def stored_definition(revision: Row[Any]) -> dict[str, Any]:
     """Return the wire form of a stored revision."""
     found: dict[str, Any] = json.loads(revision.definition)
-    return {**found, "data": json.loads(unseal(revision.data))}
+    env = {} if revision.env is None else json.loads(unseal(revision.env))
+    return {**found, "data": json.loads(unseal(revision.data)), "env": env}
 
 
 def owned(definition: Definition, row: Row[Any]) -> Definition:

@@ -88,6 +88,8 @@ def definition(row: Row[Any]) -> dict[str, Any]:
         **_DEFAULTS,  # of a policy that is younger than the row
         **json.loads(row.policies),
         "tags": json.loads(row.tags),
+        "env": {} if row.env is None else json.loads(unseal(row.env)),
+        "runbook": row.runbook,
         "managed_by": row.managed_by,
     }
 

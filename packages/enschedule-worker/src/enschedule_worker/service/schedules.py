@@ -258,17 +258,24 @@ def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
         "on_success": policies.on_success,
         "on_failure": policies.on_failure,
         "tags": encode_json(list(definition.tags)),
+        "runbook": definition.runbook,
         "managed_by": definition.managed_by,
     }
 
 
 def _save_revision(tx: Transaction, actor: Actor, key: int, revision: int, definition: Definition) -> None:
     rest = definition.as_dict()
-    data = rest.pop("data")
+    data, env = rest.pop("data"), rest.pop("env")
     if definition.policies.priority:
         state.get_or_create(tx, firing.RANKED, lambda: "true")
     store.add_revision(
-        tx, key, revision, data=seal(encode_json(data)), definition=encode_json(rest), saved_by=actor.name
+        tx,
+        key,
+        revision,
+        data=seal(encode_json(data)),
+        env=seal(encode_json(env)) if env else None,
+        definition=encode_json(rest),
+        saved_by=actor.name,
     )
 
 

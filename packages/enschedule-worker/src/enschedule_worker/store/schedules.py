@@ -82,9 +82,11 @@ def _add_tags(tx: Transaction, key: int, tags: tuple[str, ...]) -> None:
         tx.execute(_INSERT_TAG, [{"tag": tag, "schedule_key": key} for tag in tags])
 
 
-def add_revision(tx: Transaction, key: int, revision: int, *, data: str, definition: str, saved_by: str) -> None:
+def add_revision(
+    tx: Transaction, key: int, revision: int, *, data: str, env: str | None, definition: str, saved_by: str
+) -> None:
     """Keep a definition as it was saved; runs point at it."""
-    said = {"data": data, "definition": definition, "saved_at": tx.now, "saved_by": saved_by}
+    said = {"data": data, "env": env, "definition": definition, "saved_at": tx.now, "saved_by": saved_by}
     tx.execute(_INSERT_REVISION, {"schedule_key": key, "revision": revision, **said})
 
 
