@@ -60,6 +60,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
         except Exception as problem:
             from enschedule_core.errors import EnscheduleError  # noqa: PLC0415 - not before there is one
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)(?:m|min))?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)(?:m|min))?(?:(\d+)s)?", re.ASCII)
 _SHORT_SECONDS = 10
 
 
@@ -81,7 +81,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
             if found is not None and any(found.groups()):
                 days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
                 return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-            if re.fullmatch(r"\d+(?:\.\d+)?", text):
+            if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text):
                 return timedelta(seconds=float(text))
         except OverflowError:
             self.fail(f"{text} is too long; write for example 15m.", param, ctx)

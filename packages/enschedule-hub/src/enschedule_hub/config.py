@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from enschedule_core.errors import ConfigurationError, EnscheduleError
 from enschedule_hub.up import embedded
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def check(program: str) -> None:
     Looks at every setting, the database, and the handlers. Exit code 2 if the program would not start, 1 if something
     is odd: a variable that nothing reads, a plugin that does not load.
     """
+    from enschedule_core.errors import EnscheduleError  # noqa: PLC0415 - the command line starts fast without the core
+
     try:
         odd = _check(program, os.environ)
     except EnscheduleError as problem:
@@ -90,6 +91,7 @@ def _own_worker(plan: Plan, odd: list[str]) -> Iterator[tuple[str, str]]:
 
 def _unanswered(plan: Plan) -> list[str]:
     from enschedule_client import Client  # noqa: PLC0415
+    from enschedule_core.errors import ConfigurationError, EnscheduleError  # noqa: PLC0415
 
     assert plan.worker_url is not None
     try:

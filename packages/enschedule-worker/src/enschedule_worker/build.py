@@ -68,6 +68,7 @@ class Worker:
             guard=settings.guard,
         )
         self._pid: int | None = None
+        self._bell = api.Bell()
         api.register(
             self.app,
             api.ApiContext(
@@ -82,6 +83,7 @@ class Worker:
                 version=__version__,
                 default_timezone=settings.default_timezone,
                 keep=keep,
+                bell=self._bell,
             ),
         )
 
@@ -90,6 +92,7 @@ class Worker:
         if self._pid is not None:
             return
         self._pid = os.getpid()
+        self._bell.unmute()
         # What was loaded until now stays: the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
@@ -104,6 +107,7 @@ class Worker:
         if self._pid != os.getpid():
             return
         self._pid = None
+        self._bell.mute()  # whoever follows a run asks again, and finds the next start
         self.engine.stop(grace_seconds=grace_seconds)
         self._notices.stop()
         self._listener.stop()

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import click
 
-from enschedule_core.errors import ConfigurationError
-
 
 @click.command(short_help="Run schedules (a worker of its own).")
 def worker() -> None:
@@ -23,6 +21,7 @@ def worker() -> None:
 @click.command(short_help="Bring the database's tables up to date.")
 def migrate() -> None:
     """Make the tables, or bring them to what this version needs. Safe to run while others start."""
+    from enschedule_core.errors import ConfigurationError  # noqa: PLC0415
     from enschedule_worker import server  # noqa: PLC0415
     from enschedule_worker.build import prepare  # noqa: PLC0415
     from enschedule_worker.main import with_database  # noqa: PLC0415
@@ -52,7 +51,7 @@ def backup(file: Path, database: str | None, force: bool) -> None:  # noqa: FBT0
 
     For a database on a server this says which tool of that server does it.
     """
-    from enschedule_core.errors import EnscheduleError  # noqa: PLC0415
+    from enschedule_core.errors import ConfigurationError, EnscheduleError  # noqa: PLC0415
     from enschedule_worker import server  # noqa: PLC0415
     from enschedule_worker.main import with_database  # noqa: PLC0415
     from enschedule_worker.settings import read_settings  # noqa: PLC0415

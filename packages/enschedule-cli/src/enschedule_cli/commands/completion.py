@@ -7,10 +7,10 @@ from click.shell_completion import get_completion_class
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    r"""Print what makes a shell complete commands, options and ids.
+    r"""Print what makes a shell (bash, zsh or fish) complete commands, options and ids.
 
     \b
     bash: eval "$(enschedule completion bash)" in ~/.bashrc

@@ -63,7 +63,10 @@ def command(client: Client, *, schedule: str) -> None:
 def editable(schedule: Schedule) -> dict[str, Any]:
     """Return what can be edited of a schedule."""
     found: dict[str, Any] = {name: schedule[name] for name in FIELDS}  # type: ignore[literal-required]  # names of its fields
-    found["trigger"] = {name: value for name, value in schedule["trigger"].items() if name != "description"}
+    # A phrase beside an expression that somebody changes would say something else than it.
+    found["trigger"] = {
+        name: value for name, value in schedule["trigger"].items() if name not in ("description", "phrase")
+    }
     return found
 
 
@@ -88,7 +91,10 @@ def _changes(before: dict[str, Any], text: str) -> dict[str, Any]:
     missing = [name for name in before if name not in after and not (name == "trigger" and "schedule" in after)]
     if missing:
         raise click.ClickException(f"{', '.join(missing)}: not there any more; write null or an empty value instead.")
-    return {name: value for name, value in after.items() if name not in before or before[name] != value}
+    changes = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    if "schedule" in changes:
+        changes.setdefault("timezone", before["trigger"]["timezone"])  # or it would get the server's
+    return changes
 
 
 def _again_or_end(problem: click.ClickException, text: str) -> None:

@@ -12,7 +12,7 @@ from enschedule_worker.store.files import BUSY_TIMEOUT_SECONDS
 from enschedule_worker.store.location import Location
 from enschedule_worker.store.migrate import VERSION_TABLE
 
-_TOOLS = {"postgresql": "pg_dump", "mysql": "mariadb-dump or mysqldump", "mssql": "BACKUP DATABASE"}
+_TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump", "mysql": "mysqldump", "mssql": "BACKUP DATABASE"}
 
 
 def back_up(location: Location, target: Path, *, replace: bool = False) -> int:
