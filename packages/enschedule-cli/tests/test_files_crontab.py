@@ -58,7 +58,7 @@ def test_a_crontab() -> None:
     }
     assert sync["cron"] == "*/5 8-18 * * mon-fri"
     assert mail["data"]["command"][2] == '/bin/mail -s "100% done" ada'
-    assert mail["data"]["stdin"] == "Hello,\nit is done\n\n"
+    assert mail["data"]["stdin"] == "Hello,\nit is done\n"
     assert daily["cron"] == "@daily"
     assert "cron" not in reboot
 
@@ -142,7 +142,7 @@ def test_what_is_imported_can_be_applied(server: Any, tmp_path: Path) -> None:
     assert "5 schedules, in the zone Europe/Stockholm; 5 things to look at." in done.stderr
     shop.ok("apply", "-f", "-", stdin=done.stdout)
     assert shop.ids() == ["backup", "backup-2", "mail", "start-agent", "sync-stock"]
-    assert shop.client.schedules.get("mail")["data"]["stdin"] == "Hello,\nit is done\n\n"
+    assert shop.client.schedules.get("mail")["data"]["stdin"] == "Hello,\nit is done\n"
     assert "5 schedules" in shop.run("import", "crontab", "-", stdin=CRONTAB).stderr
     assert shop.run("import", "crontab", "nowhere").exit_code == 2
     assert "There is no such time zone" in shop.run("import", "crontab", "crontab", "--timezone", "Mars").stderr

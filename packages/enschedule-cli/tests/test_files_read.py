@@ -184,6 +184,7 @@ def test_an_id_is_made_of_the_name(tmp_path: Path) -> None:
         (["at: tomorrow"], "f.yml:4:7: spec.at: "),
         (["schedule: every blue moon"], "f.yml:4:13: spec.schedule: "),
         (["trigger: {kind: cron, expression: '99 * * * *'}"], "f.yml:4:37: spec.trigger.expression: "),
+        (["managed_by: me"], "f.yml:4:15: spec.managed_by: This is what apply says"),
         (["retries: 5000"], "spec.retries: Must be a whole number"),
         (["timezone: Mars/Base", "cron: 0 2 * * *"], "f.yml:4:13: spec.timezone: "),
     ],

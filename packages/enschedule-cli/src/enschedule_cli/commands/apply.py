@@ -85,8 +85,12 @@ def command(
         tell("Nothing is deleted while a file has a mistake.")
     elif tag:
         done["deleted"] = _prune(client, plan, tag, dry_run=dry_run)
-    parts = [f"{count} {word}" for word, count in done.items() if count and word != "failed"]
-    tell(("Would be: " if dry_run else "") + (", ".join(parts) or "nothing to do") + ".")
+    parts = [f"{count} {word}" for word, count in done.items() if count]
+    if parts:
+        tell(("Would be: " if dry_run else "") + ", ".join(parts) + ".")
+    if plan.problems:
+        bad = len({problem.path for problem in plan.problems})
+        tell(f"Of {bad} {'file' if bad == 1 else 'files'} with a mistake nothing is applied.")
     if plan.problems or done["failed"]:
         sys.exit(FAILED)
 

@@ -170,7 +170,8 @@ def _data(state: _State, number: int, command: str) -> dict[str, Any]:
     if state.shell not in _DEFAULT_SHELLS:
         data["command"] = [state.shell, "-c", script.strip()]
     if rest:
-        data["stdin"] = "\n".join(rest) + "\n"
+        text = "\n".join(rest)
+        data["stdin"] = text if text.endswith("\n") else f"{text}\n"
         state.note(number, "% outside of \\%: what stands behind the first one is the command's standard input.")
     if state.env:
         data["env"] = dict(state.env)

@@ -92,6 +92,8 @@ class Reader:
                     problems.append(_problem(source, spec, "", f"kind: defaults stands in a file {DEFAULTS[0]}."))
                 continue
             wanted = Wanted(source, spec, short_forms.expanded(spec.plain()))
+            if "managed_by" in wanted.body:
+                wanted.short.wrong("managed_by", "This is what apply says: the schedule belongs to the file.")
             short_forms.with_id(wanted.short)
             short_forms.with_defaults(wanted.short, defaults)
             problems += _mistakes(wanted)
