@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 
-from enschedule_cli.commands import apply, diff, export, import_crontab
+from enschedule_cli.commands import apply, diff, export, import_
 from enschedule_cli.files import nodes, short_forms
 from enschedule_cli.files.documents import FOR_ALL, Reader
 from enschedule_cli.files.sources import find
@@ -49,7 +49,7 @@ def test_the_examples_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found.body["retry"] == {"max_attempts": 4, "delay_seconds": 300}
 
 
-@pytest.mark.parametrize("command", [apply.command, diff.command, export.command, import_crontab.command])
+@pytest.mark.parametrize("command", [apply.command, diff.command, export.command, import_.import_crontab])
 def test_every_option_is_on_the_page(command: click.Command) -> None:
     options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     assert options

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-RESERVED_IDS = frozenset({"new", "actions"})
+RESERVED_IDS = frozenset({"new", "actions", "preview"})
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 TAGS_MAX = 20
