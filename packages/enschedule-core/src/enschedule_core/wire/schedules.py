@@ -240,7 +240,7 @@ class SchedulePreviewInput(Strict):
     """Definitions to look at; ``known`` are ids that will be there by then, for ``on_success`` and ``on_failure``."""
 
     items = fields.List(
-        fields.Raw(metadata={"type": "object"}),
+        fields.Raw(metadata={"description": "A schedule as PUT takes it; anything else has its problem in the answer"}),
         required=True,
         validate=validate.Length(1, PREVIEW_MAX, error=f"From 1 to {PREVIEW_MAX} definitions."),
     )
