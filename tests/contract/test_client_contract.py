@@ -264,6 +264,20 @@ def test_create_refuses_a_taken_id(client, schedule):
         client.schedules.create(body)
 
 
+def test_a_preview_says_what_a_put_would_do_and_revert_undoes_an_override(client, name):
+    body = {"handler": "log-job", "data": {"message": "x"}, "schedule": "0 2 * * *", "managed_by": "file a.yml"}
+    new, bad = checked(wire.PreviewedSchedules, client.schedules.preview([body | {"id": name}, {"id": name}]))["items"]
+    assert (new["change"], bad["change"], bad["problem"]["code"]) == ("created", None, "invalid_input")
+    client.schedules.put(name, body)
+    assert client.schedules.patch(name, {"title": "Mine"})["overridden"]
+    [found] = checked(wire.PreviewedSchedules, client.schedules.preview([body | {"id": name}]))["items"]
+    assert (found["change"], found["changes"], found["overridden"]) == ("updated", ["title"], True)
+    reverted = checked(wire.ChangedSchedule, client.schedules.revert(name))
+    assert (reverted["change"], reverted["title"], reverted["overridden"]) == ("updated", name, False)
+    with pytest.raises(errors.NotFound):
+        client.schedules.revert("nobody")
+
+
 def test_lists_filter_and_page(client, name):
     body = {"handler": "log-job", "data": {"message": "x"}, "schedule": "manual", "tags": [name]}
     ids = [client.schedules.put(f"{name}-{number}", body)["id"] for number in range(3)]

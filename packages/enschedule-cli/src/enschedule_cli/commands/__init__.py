@@ -32,6 +32,12 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "pause": "Pause schedules, or everything.",
         "resume": "Let them go on.",
     },
+    "Files": {
+        "apply": "Make the schedules what the files say.",
+        "diff": "Show what apply would change.",
+        "export": "Print schedules as a file.",
+        "import": "Make a schedule file from a crontab.",
+    },
     "Runs": {
         "run": "Run a schedule, or a handler, now.",
         "logs": "Print what a run printed.",
