@@ -121,8 +121,8 @@ def try_out(config: dict[str, Any]) -> None:
     container = run("buildah", "from", f"localhost/{TARGETS['enschedule']}")
     try:
         tree = run("buildah", "mount", container)
-        trial = [sys.executable, str(Path(__file__).with_name("image_trial.py")), tree]
-        done = subprocess.run(["unshare", "--net", *trial], input=json.dumps(config), text=True, check=False)
+        trial = ["unshare", "--net", sys.executable, str(Path(__file__).with_name("image_trial.py")), tree]
+        done = subprocess.run([*trial], input=json.dumps(config), text=True, check=False)
         if done.returncode:
             raise Missing("the trial failed; what was missing is above")
     finally:

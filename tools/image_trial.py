@@ -1,10 +1,10 @@
-"""Start an unpacked image as the documentation says, and look at what it does. image.py calls it, in a network of its own.
+"""Start an unpacked image as the documentation says, and look at it. image.py calls this, in a network of its own.
 
     python tools/image_trial.py ROOT <CONFIGURATION     ROOT holds the image's files, CONFIGURATION is its JSON
 
 There is no engine for containers here, so what one would do is done by hand: namespaces for mounts and processes, a
 read-only root, tmpfs where a container may write, the user of the image, no capability, no new right. The commands are
-the `docker run` lines of the pages themselves. Prints what it sees; exits with 1 and the log where something is missing.
+the `docker run` lines of the pages themselves. Prints what it sees; exits with 1 and the log where something is not so.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import os
 import re
 import shlex
 import signal
@@ -178,7 +179,7 @@ class Container:
     def stop(self) -> tuple[int, float]:
         """Send SIGTERM to process 1; return the exit code and how long it took."""
         started = time.monotonic()
-        subprocess.run(["kill", f"-{signal.SIGTERM}", str(self.pids()[0])], check=True)
+        os.kill(self.pids()[0], signal.SIGTERM)
         return self.process.wait(STOP_SECONDS), time.monotonic() - started
 
     def is_up(self, url: str) -> bool:
