@@ -22,6 +22,9 @@ RUN --mount=type=cache,target=/var/cache/pip \
 
 # --- What all three share ---
 FROM ${BASE_IMAGE} AS runtime
+LABEL org.opencontainers.image.title="Enschedule" \
+    org.opencontainers.image.description="A self-hosted scheduler" \
+    org.opencontainers.image.licenses="MIT"
 # tini is process 1: it takes in the children that handlers leave behind, and hands signals on.
 # hadolint ignore=DL3008
 RUN apt-get update \

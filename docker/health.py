@@ -3,7 +3,8 @@
 
     enschedule-health [dashboard|worker]
 
-Without an argument it looks at API_ENDPOINT, as the entry point does. A worker is asked whether it is ready, and so is
+Without an argument it looks at the command that the container was started with, and then at API_ENDPOINT, as the entry
+point does. A worker is asked whether it is ready, and so is
 the one inside of a dashboard; a dashboard in front of a worker elsewhere only has to answer, because another one would
 not help if that worker is gone. A worker without an API has nobody to ask: that it runs is all that is known.
 """
@@ -14,6 +15,7 @@ import http.client
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 TRUE = frozenset({"true", "1", "yes", "on"})
 PORTS = {"dashboard": 3000, "worker": 8080}
@@ -23,10 +25,11 @@ TIMEOUT_SECONDS = 8
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask where the server listens on all
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Ask once, print the answer, and return the exit code."""
+def main(arguments: Sequence[str], environ: Mapping[str, str], started_with: Sequence[str] = ()) -> int:
+    """Ask once, print the answer, and return the exit code; ``started_with`` is the command line of process 1."""
     serves = environ.get("API_ENDPOINT", "").strip().lower() in TRUE
-    program = arguments[0] if arguments else ("worker" if serves else "dashboard")
+    named = [word for word in (*arguments, *reversed(started_with)) if word in PORTS]
+    program = named[0] if named else ("worker" if serves else "dashboard")
     if program == "worker" and not serves:
         print("The worker runs; API_ENDPOINT is off, so there is nothing to ask it.")
         return 0
@@ -58,4 +61,5 @@ def _ask(host: str, port: int, path: str) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    process_1 = Path("/proc/1/cmdline").read_text(encoding="utf-8", errors="replace")
+    sys.exit(main(sys.argv[1:], os.environ, process_1.split("\0")))

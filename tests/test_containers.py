@@ -48,7 +48,7 @@ def load(path):
 
 
 health = load(ROOT / "docker" / "health.py")
-image_trial = load(ROOT / "tools" / "image_trial.py")
+image_container = load(ROOT / "tools" / "image_container.py")
 
 
 def known_variables():
@@ -242,6 +242,16 @@ def test_a_dashboard_before_a_worker_elsewhere_only_has_to_answer(answering, sta
     assert asked == [health.PAGE]
 
 
+def test_the_command_of_the_container_says_what_to_ask(answering):
+    port, asked = answering(200)
+    started_with = ["/usr/bin/tini", "--", "enschedule-start", "dashboard", ""]
+
+    assert (
+        health.main([], {"PORT": str(port), "API_ENDPOINT": "true", "WORKER_URL": "http://worker"}, started_with) == 0
+    )
+    assert asked == [health.PAGE]
+
+
 def test_a_worker_without_an_api_is_well_while_it_runs(capsys):
     assert health.main(["worker"], {"PORT": "1"}) == 0
     assert "API_ENDPOINT" in capsys.readouterr().out
@@ -375,7 +385,7 @@ def test_compose_waits_longer_than_a_worker_takes_to_stop(name):
 
 def documented_runs():
     pages = ("README.md", "docs/containers.md")
-    return [one for page in pages for one in image_trial.docker_runs((ROOT / page).read_text(encoding="utf-8"))]
+    return [one for page in pages for one in image_container.docker_runs((ROOT / page).read_text(encoding="utf-8"))]
 
 
 def test_the_documented_starts_are_of_images_that_are_made():

@@ -1,11 +1,11 @@
-"""Build the images of the Dockerfile without a daemon, and try them: `python tools/image.py` as root, with buildah.
+"""Build the images of the Dockerfile without a daemon, and try them, as root and with buildah.
 
-    python tools/image.py [--base IMAGE] [--only-build] [--fresh]
+    .venv/bin/python tools/image.py [--base IMAGE] [--only-build] [--fresh]
 
 Where no registry of images can be reached, a base is made with debootstrap: Debian with its own Python. `--base` takes
-one that can be pulled, such as the Dockerfile's own. Then the three targets are built, and the last one is started as
-the documentation says, read-only, as its own user, without any right, in namespaces of its own: see image_trial.py.
-Exits with 0 when everything was seen. Debian: apt-get install buildah debootstrap
+one that can be pulled, such as the Dockerfile's own. Then the three targets are built, and started as the pages and
+compose.yaml say, read-only, as their own user, without any right, in namespaces of their own: see image_trial.py.
+Exits with 0 when everything was seen. Debian: apt-get install buildah debootstrap iproute2 postgresql
 
 Packages come from where pip gets them on this machine; its settings and certificates are handed to the build.
 """
@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ def say(text: str) -> None:
 
 def check_machine(*, makes_base: bool) -> None:
     """Raise where a program or a right is missing."""
-    needed = ["buildah", "unshare", "nsenter", *(["debootstrap"] if makes_base else [])]
+    needed = ["buildah", "unshare", "nsenter", "ip", *(["debootstrap"] if makes_base else [])]
     missing = [program for program in needed if shutil.which(program) is None]
     if missing:
         raise Missing(f"{', '.join(missing)} not found. Debian: apt-get install {' '.join(missing)}")
@@ -116,13 +118,47 @@ def build(base: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def try_out(config: dict[str, Any]) -> None:
+def derive() -> None:
+    """Build the image with a handler package of the page about containers, with a package that is made here."""
+    page = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```dockerfile\n(.*?)```", page, re.DOTALL)
+    wheel = "acme_pictures-1.0.0-py3-none-any.whl"
+    text = text.replace("enschedule:latest", f"localhost/{TARGETS['enschedule']}")
+    text = text.replace("acme-pictures", f"--no-index /packages/{wheel}").replace("RUN ", "COPY *.whl /packages/\nRUN ")
+    metadata = {
+        "METADATA": "Metadata-Version: 2.1\nName: acme-pictures\nVersion: 1.0.0\nRequires-Dist: enschedule-core\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: image.py\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "entry_points.txt": "[enschedule.handlers]\npictures = acme_pictures\n",
+        "RECORD": "",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(Path(folder) / wheel, "w") as archive:
+            archive.writestr(
+                "acme_pictures.py", "from enschedule_core import handler\n\nresize = handler(id='resize')(print)\n"
+            )
+            for name, content in metadata.items():
+                archive.writestr(f"acme_pictures-1.0.0.dist-info/{name}", content)
+        (Path(folder) / "Dockerfile").write_text(text, encoding="utf-8")
+        say("building the image with a handler package, as the page says")
+        run("buildah", "bud", "--format", "docker", "--tag", "localhost/enschedule-derived", folder)
+    container = run("buildah", "from", "localhost/enschedule-derived")
+    try:
+        look = "from importlib.metadata import entry_points as e; print(*sorted(e(group='enschedule.handlers').names))"
+        found = run("buildah", "run", container, "--", "python", "-c", f"import os; print(os.getuid()); {look}").split()
+        if found != ["10001", "fetch", "log", "pictures"]:
+            raise Missing(f"user and handler packages are {found}")
+        say(f"user {found[0]} has the handler packages {', '.join(found[1:])}")
+    finally:
+        run("buildah", "rm", container)
+
+
+def try_out(configs: dict[str, dict[str, Any]]) -> None:
     """Mount the last image and let image_trial.py start it, in a network of its own where every port is free."""
     container = run("buildah", "from", f"localhost/{TARGETS['enschedule']}")
     try:
         tree = run("buildah", "mount", container)
         trial = ["unshare", "--net", sys.executable, str(Path(__file__).with_name("image_trial.py")), tree]
-        done = subprocess.run([*trial], input=json.dumps(config), text=True, check=False)
+        done = subprocess.run([*trial], input=json.dumps(configs), text=True, check=False)
         if done.returncode:
             raise Missing("the trial failed; what was missing is above")
     finally:
@@ -145,7 +181,8 @@ def main(arguments: list[str]) -> int:
             command = [*config["Entrypoint"], *(config["Cmd"] or [])]
             say(f"{TARGETS[target]}: user {config['User']}, ports {', '.join(config['ExposedPorts'])}, {command}")
         if not given.only_build:
-            try_out(images["enschedule"])
+            derive()
+            try_out(images)
     except (Missing, package_index.IndexFault) as problem:
         say(str(problem))
         return 1
