@@ -60,6 +60,12 @@ def _ask(host: str, port: int, path: str) -> tuple[int, str]:
         connection.close()
 
 
+def _process_1() -> list[str]:
+    try:
+        return Path("/proc/1/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    except OSError:
+        return []  # somebody hides it
+
+
 if __name__ == "__main__":
-    process_1 = Path("/proc/1/cmdline").read_text(encoding="utf-8", errors="replace")
-    sys.exit(main(sys.argv[1:], os.environ, process_1.split("\0")))
+    sys.exit(main(sys.argv[1:], os.environ, _process_1()))

@@ -208,7 +208,7 @@ def answering():
 
         asked = []
         one = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        threading.Thread(target=one.serve_forever, daemon=True).start()
+        threading.Thread(target=one.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(one)
         return one.server_address[1], asked
 

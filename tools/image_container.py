@@ -169,7 +169,7 @@ class Container:
     def health(self) -> int:
         """Return the exit code of the image's HEALTHCHECK, run inside."""
         test = self.start.config["Healthcheck"]["Test"][1:]
-        inside = ["nsenter", f"--target={self.pids()[0]}", "--mount", "--pid", f"--root={self.start.tree}"]
+        inside = ["nsenter", f"--target={self.pids()[0]}", "--mount", "--pid", "--root"]
         inside += [f"--setuid={self.user}", f"--setgid={self.user}"]
         done = subprocess.run(
             [*inside, *self._as_in_container(*test)], capture_output=True, text=True, check=False, timeout=30
