@@ -272,6 +272,15 @@ def test_a_service_finds_pods_and_their_port(variant):
             assert {port["targetPort"] for port in one["spec"]["ports"]} <= named, name
 
 
+def test_every_pod_may_be_pulled_with_the_secrets_of_the_values():
+    with helm.Chart.load(CHART) as chart:
+        files = chart.render({"image": {"pullSecrets": [{"name": "pull"}]}}, name="demo")
+    objects = [one for name, text in files.items() if name.endswith(".yaml") for one in yaml.safe_load_all(text) if one]
+    specs = [one["spec"]["template"]["spec"] for one in objects if "template" in one.get("spec", ())]
+
+    assert [spec["imagePullSecrets"] for spec in specs] == [[{"name": "pull"}]] * 4
+
+
 @every_variant
 def test_what_a_pod_mounts_is_made_by_the_chart_or_exists(variant):
     objects = render(variant)
