@@ -161,10 +161,18 @@ class Container:
         rest = [self.process.pid]
         while rest:
             pid = rest.pop(0)
-            below = [int(child) for each in Path(f"/proc/{pid}/task").glob("*/children") for child in _words(each)]
+            below = [
+                int(child) for each in Path(f"/proc/{pid}/task").glob("*/children") for child in _read(each).split()
+            ]
             found += below
             rest += below
         return found
+
+    def states(self) -> list[dict[str, str]]:
+        """Return /proc/PID/status by its names, of each of them that has not ended meanwhile."""
+        texts = [_read(Path(f"/proc/{pid}/status")) for pid in self.pids()]
+        pairs = [[line.partition(":") for line in text.splitlines()] for text in texts if text]
+        return [{name: value.strip() for name, _, value in each} for each in pairs]
 
     def health(self) -> int:
         """Return the exit code of the image's HEALTHCHECK, run inside."""
@@ -200,17 +208,11 @@ class Container:
             return False
 
 
-def _words(file: Path) -> list[str]:
+def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="ascii").split()
+        return file.read_text(encoding="utf-8")
     except OSError:
-        return []
-
-
-def status_of(pid: int) -> dict[str, str]:
-    """Return /proc/PID/status by its names."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return ""  # its process has just ended
 
 
 class Api:

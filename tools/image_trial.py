@@ -34,7 +34,6 @@ from image_container import (
     Start,
     check,
     docker_runs,
-    status_of,
     wait_for,
 )
 
@@ -45,6 +44,7 @@ SECRETS = "/run/enschedule"
 ADDRESSES = {"database": "10.99.0.1", "worker-1": "10.99.0.2", "worker-2": "10.99.0.3", "dashboard": "10.99.0.4"}
 HANDLER = """
 import os
+import subprocess
 
 from enschedule_core import handler
 
@@ -52,6 +52,9 @@ from enschedule_core import handler
 @handler(id="who", title="Who runs this")
 def who(data):
     print("from a file that was mounted")
+    if os.fork() == 0:  # what is left behind here goes to process 1
+        subprocess.Popen(["sleep", "0.2"], start_new_session=True)
+        os._exit(0)
     return {"user": os.getuid(), "file": __file__, "key": os.environ.get("API_KEY")}
 """
 
@@ -94,7 +97,7 @@ class Trial:
 
 def look_at(name: str, container: Container) -> None:
     """Look at the processes of a container, and at its health."""
-    states = [status_of(pid) for pid in container.pids()]
+    states = container.states()
     check(states[0]["Name"] == "tini" and states[0]["NSpid"].split()[-1] == "1", f"{name}: process 1 is tini")
     check({state["Uid"].split()[0] for state in states} == {container.user}, f"{name}: all run as {container.user}")
     check({int(state["CapEff"], 16) for state in states} == {0}, f"{name}: none of them has a capability")
@@ -156,6 +159,14 @@ def mounted_file(trial: Trial) -> None:
         check(run["result"] == expected, f"who answered {run['result']} and printed {run['text']!r}")
         fetched = api.ended_run("fetch", {"url": f"http://{address}/api/v1/healthz"})
         check(fetched["status"] == "succeeded", f"fetch had {fetched['result']}")
+        names = wait_for("the end of what was left behind", lambda: _names_without("sleep", container))
+        check(names, f"what a handler left behind is gone; there are {', '.join(sorted(names))}")
+
+
+def _names_without(name: str, container: Container) -> set[str]:
+    """Return the names of all processes of a container, empty while one of them has this name."""
+    names = {state["Name"] for state in container.states()}
+    return set() if name in names else names
 
 
 def nothing_set(trial: Trial) -> None:
