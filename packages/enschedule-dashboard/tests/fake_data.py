@@ -162,8 +162,11 @@ def schedule(
         "notify": None,
         "tags": [],
         "priority": 0,
+        "env": {},
+        "runbook": None,
         "managed_by": None,
         "group": None,
+        "overridden": False,
         "revision": 7,
         "last_run": last
         and {

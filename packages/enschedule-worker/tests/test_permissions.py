@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "POST schedules": {"handler": "echo", "id": "fresh"},
     "PUT schedules/<schedule_id>": {"handler": "echo", "title": SECRET_TITLE},
     "PATCH schedules/<schedule_id>": {"priority": 1},
+    "POST schedules/preview": {"items": [{"handler": "echo"}]},
     "PUT pause": {"paused": False},
     "PUT concurrency-groups": {"items": [{"name": "erp", "max_running": 2}]},
     "POST runs": {"handler": "echo", "data": {}},

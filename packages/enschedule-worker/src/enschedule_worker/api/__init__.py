@@ -24,9 +24,9 @@ from enschedule_worker.api import (
     users,
     workers,
 )
-from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy
+from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy, Bell
 
-__all__ = ["ApiContext", "AuthPolicy", "register"]
+__all__ = ["ApiContext", "AuthPolicy", "Bell", "register"]
 
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (

@@ -7,7 +7,7 @@ when its attempts are used up. A run that was cancelled or came too late has non
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,18 +116,24 @@ def _run_of(tx: Transaction, one: _FollowUp, target: Row[Any]) -> new_runs.NewRu
 
 
 def check(
-    tx: Transaction, schedule_id: str, policies: Policies, before: Row[Any] | None, group: int | None = None
+    tx: Transaction,
+    schedule_id: str,
+    policies: Policies,
+    before: Row[Any] | None,
+    *,
+    group: int | None = None,
+    known: Collection[str] = (),
 ) -> None:
     """Raise :class:`InvalidInput` for a follow-up that does not exist, or that would lead back to ``schedule_id``.
 
-    A schedule can start those of its own ``group`` only: whoever edits it may not run others.
-
-    One that has gone since it was saved (``before`` is the row) does not keep other edits from being saved.
+    A schedule can start those of its own ``group`` only: whoever edits it may not run others. One that has gone since
+    it was saved (``before`` is the row) does not keep other edits from being saved. Those in ``known`` will be saved as
+    well, and are looked at then.
     """
     errors = []
     for name in ("on_success", "on_failure"):
         target = getattr(policies, name)
-        if target is None or (before is not None and getattr(before, name) == target):
+        if target is None or target in known or (before is not None and getattr(before, name) == target):
             continue
         message = _fault(tx, schedule_id, target, group)
         if message is not None:

@@ -11,6 +11,9 @@ from enschedule_core.actor import Actor
 from enschedule_core.schema import encode_json
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Audit, Group
+from enschedule_worker.store.tables import table_of
+
+_INSERT = insert(table_of(Audit))
 
 
 def record(
@@ -29,19 +32,20 @@ def record(
     ``detail`` never holds a secret: of what may be one, it has the names of the fields.
     """
     tx.execute(
-        insert(Audit).values(
-            at=tx.now,
-            actor_kind=actor.kind.value,
-            actor_name=actor.name[:200],
-            address=actor.address[:64] if actor.address else None,
-            action=action[:50],
-            object_kind=object_kind,
-            object_id=str(object_id)[:130],
-            group_id=group_id,
-            detail=None if detail is None else encode_json(detail),
-            via=actor.via,
-            refused=refused,
-        )
+        _INSERT,
+        {
+            "at": tx.now,
+            "actor_kind": actor.kind.value,
+            "actor_name": actor.name[:200],
+            "address": actor.address[:64] if actor.address else None,
+            "action": action[:50],
+            "object_kind": object_kind,
+            "object_id": str(object_id)[:130],
+            "group_id": group_id,
+            "detail": None if detail is None else encode_json(detail),
+            "via": actor.via,
+            "refused": refused,
+        },
     )
 
 
