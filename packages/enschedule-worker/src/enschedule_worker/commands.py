@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from enschedule_core.actor import Role
-from enschedule_core.errors import ConfigurationError, EnscheduleError
-
 if TYPE_CHECKING:
     from enschedule_worker.store.database import Database
 
-_ROLES = click.Choice([role.value for role in Role])
+_ROLES = click.Choice(["viewer", "operator", "editor", "admin"])
 
 
 @click.command(short_help="Run schedules (a worker of its own).")
@@ -52,6 +49,7 @@ def migrate() -> None:
 @contextmanager
 def _database() -> Iterator[Database]:
     """Open the database that the environment names; what is wrong ends the command with one message."""
+    from enschedule_core.errors import ConfigurationError, EnscheduleError  # noqa: PLC0415
     from enschedule_worker import server  # noqa: PLC0415
     from enschedule_worker.build import open_database  # noqa: PLC0415
     from enschedule_worker.main import with_database  # noqa: PLC0415
@@ -89,10 +87,11 @@ def users() -> None:
 
 @users.command("add", short_help="Make an account.")
 @click.argument("name")
-@click.option("--role", type=_ROLES, default=Role.ADMIN.value, show_default=True, help="What they may do.")
+@click.option("--role", type=_ROLES, default="admin", show_default=True, help="What they may do.")
 @_STDIN
 def add_user(*, name: str, role: str, password_stdin: bool) -> None:
     """Make an account called NAME. From the first one on, nobody gets in without."""
+    from enschedule_core.actor import Role  # noqa: PLC0415
     from enschedule_core.wire.common import load  # noqa: PLC0415
     from enschedule_core.wire.people import UserInput  # noqa: PLC0415
     from enschedule_worker.service import users as service  # noqa: PLC0415
@@ -124,11 +123,12 @@ def keys() -> None:
 
 @keys.command("create", short_help="Make an API key.")
 @click.argument("name")
-@click.option("--role", type=_ROLES, default=Role.VIEWER.value, show_default=True, help="What it may do.")
+@click.option("--role", type=_ROLES, default="viewer", show_default=True, help="What it may do.")
 @click.option("--group", metavar="ID", help="Only within this group; everywhere unless told otherwise.")
 @click.option("--expires-days", type=click.IntRange(1, 3650), metavar="DAYS", help="After how many days it ends.")
 def create_key(name: str, role: str, group: str | None, expires_days: int | None) -> None:
     """Make a key called NAME and print it, this once."""
+    from enschedule_core.actor import Role  # noqa: PLC0415
     from enschedule_worker.service import keys as service  # noqa: PLC0415
     from enschedule_worker.service.users import COMMAND  # noqa: PLC0415
 

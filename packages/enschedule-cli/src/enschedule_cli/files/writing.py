@@ -34,7 +34,7 @@ def spec_of(schedule: Mapping[str, Any]) -> dict[str, Any]:
     if schedule["tags"]:
         found["tags"] = schedule["tags"]
     found.update(_policies(schedule))
-    found.update({name: schedule[name] for name in ("env", "runbook") if schedule[name]})
+    found.update({name: schedule[name] for name in ("env", "runbook", "group") if schedule.get(name)})
     return found
 
 
