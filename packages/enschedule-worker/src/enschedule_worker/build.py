@@ -81,6 +81,7 @@ class Worker:
                 version=__version__,
                 default_timezone=settings.default_timezone,
                 keep=keep,
+                settings=settings.in_force,
             ),
         )
 

@@ -53,6 +53,19 @@ class Text(fields.String):
         return text
 
 
+class Pattern(validate.Regexp):
+    """Text that fits a pattern from its beginning to its end, and is documented so."""
+
+    def __init__(self, pattern: re.Pattern[str], *, error: str) -> None:
+        super().__init__(f"^(?:{pattern.pattern})$", error=error)
+
+    def __call__(self, value: Any) -> Any:
+        """Return the text, or raise marshmallow's ``ValidationError``."""
+        if self.regex.fullmatch(value) is None:  # $ alone would let a line break follow
+            raise ValidationError(self.error or "")
+        return value
+
+
 class Instant(fields.Field[datetime]):
     """An instant with an offset, read into aware UTC."""
 

@@ -26,7 +26,7 @@ from enschedule_core.schedule import (
     Overlap,
     ScheduleStatus,
 )
-from enschedule_core.wire.common import Instant, Strict, Text, check_id, choice, seconds, whole
+from enschedule_core.wire.common import Instant, Pattern, Strict, Text, check_id, choice, seconds, whole
 
 YEAR_SECONDS = 366 * 86_400
 VERSION_MAX = 2**31 - 1
@@ -95,9 +95,7 @@ class BindingInput(Strict):
 
     id = fields.String(
         allow_none=True,
-        validate=validate.Regexp(
-            WORKER_NAME_PATTERN.pattern + r"\Z", error="Must be the id of a worker, for example web-1."
-        ),
+        validate=Pattern(WORKER_NAME_PATTERN, error="Must be the id of a worker, for example web-1."),
     )
     tags = fields.List(
         fields.String(validate=_check_worker_tag),
@@ -158,7 +156,7 @@ class ScheduleInput(Strict):
     max_running = whole(least=1, most=10_000, allow_none=True, metadata={"description": "Runs at once, at most"})
     concurrency_group = fields.String(
         allow_none=True,
-        validate=validate.Regexp(GROUP_PATTERN.pattern + r"\Z", error="Must be a name such as database-load."),
+        validate=Pattern(GROUP_PATTERN, error="Must be a name such as database-load."),
         metadata={"description": "A limit shared with other schedules"},
     )
     worker = fields.Nested(BindingInput)
@@ -215,7 +213,9 @@ class WordsField(fields.String):
         self.allowed = allowed
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        words = tuple(dict.fromkeys(word for word in str(value).split(",") if word))
+        if not isinstance(value, str):
+            raise ValidationError("Must be text, several words apart by commas.")
+        words = tuple(dict.fromkeys(word for word in value.split(",") if word))
         for word in words:
             if self.allowed and word not in self.allowed:
                 raise ValidationError(f"{word} is not one of: {', '.join(self.allowed)}.")
@@ -238,13 +238,20 @@ class PageQuery(Strict):
 SORTS = tuple(sign + name for name in ("due_at", "id", "title", "last_run") for sign in ("", "-"))
 
 
-class ScheduleQuery(PageQuery):
-    """Which schedules, in which order."""
+class ScheduleWhere(Strict):
+    """Which schedules; all of them without any member."""
 
     q = Text(longest=200, metadata={"description": "Part of the id, the title or the handler's id"})
     status = WordsField(tuple(ScheduleStatus))
     handler = HandlerField(metadata={"type": "string", "examples": ["fetch", "fetch@1"]})
     tag = WordsField(metadata={"description": "All of these, apart by commas"})
+    paused = fields.Boolean(truthy={True}, falsy={False})
+    failing = fields.Boolean(truthy={True}, falsy={False})
+
+
+class ScheduleQuery(PageQuery, ScheduleWhere):
+    """Which schedules, in which order."""
+
     paused = FlagField()
     failing = FlagField()
     sort = fields.String(

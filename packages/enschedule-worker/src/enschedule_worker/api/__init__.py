@@ -12,14 +12,17 @@ from enschedule_worker.api import (
     documentation,
     handlers,
     health,
+    metrics,
     pause,
     problems,
     retention,
     runs,
     schedules,
     sessions,
+    settings,
     stats,
     triggers,
+    views,
     workers,
 )
 from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy
@@ -28,7 +31,8 @@ __all__ = ["ApiContext", "AuthPolicy", "register"]
 
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (
-    *(schedules, pause, concurrency_groups, runs, handlers, workers, triggers, stats, retention, sessions, health),
+    *(schedules, pause, concurrency_groups, runs, views, handlers, workers, triggers, stats, retention, sessions),
+    *(settings, health, metrics),
 )
 
 

@@ -12,6 +12,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from enschedule_core.actor import Permission
+from enschedule_core.errors import EnscheduleError
 from enschedule_core.wire.common import field_errors, invalid
 from enschedule_core.wire.others import NothingQuery
 from enschedule_worker.api import bodies
@@ -21,6 +22,8 @@ from enschedule_worker.store.database import again_if_undone
 
 View = TypeVar("View", bound=Callable[..., Any])
 PERMISSION = "_enschedule_permission"
+REFUSALS = "_enschedule_refusals"
+HEADERS = "_enschedule_headers"
 PUBLIC = "public"
 
 
@@ -71,6 +74,16 @@ class Blueprint(flask_smorest.Blueprint):
 
             setattr(guarded, PERMISSION, permission or PUBLIC)
             return guarded  # type: ignore[return-value]
+
+        return decorate
+
+    def refuses(self, *kinds: type[EnscheduleError], takes: tuple[str, ...] = ()) -> Callable[[View], View]:
+        """Document the refusals that are particular to a route, and the headers that it takes."""
+
+        def decorate(view: View) -> View:
+            setattr(view, REFUSALS, kinds)
+            setattr(view, HEADERS, takes)
+            return view
 
         return decorate
 

@@ -18,6 +18,7 @@ from flask import Response, request, stream_with_context
 
 from enschedule_core.actor import Actor
 from enschedule_core.errors import Unavailable
+from enschedule_worker.api.conditions import LAST_EVENT_ID
 from enschedule_worker.api.context import ApiContext
 from enschedule_worker.api.problems import at
 from enschedule_worker.service import output
@@ -34,7 +35,7 @@ def stream(context: ApiContext, actor: Actor, run_id: int, cursor: output.Cursor
 
     Raises :class:`NotFound`, and :class:`Unavailable` while as many streams go on as may.
     """
-    cursor = replace(cursor, after=_last_seen(cursor.after))
+    cursor = replace(cursor, after=last_seen(cursor.after))
     first = output.read(context.database, actor, run_id, cursor)
     if first["complete"] and not first["items"] and cursor.after:
         return Response(status=204)
@@ -62,12 +63,13 @@ class _Place:
             _places.release()
 
 
-def _last_seen(after: int) -> int:
-    text = request.headers.get("Last-Event-ID", "").strip()
+def last_seen(after: int) -> int:
+    """Return the ``Last-Event-ID`` of the request, ``after`` without one."""
+    text = request.headers.get(LAST_EVENT_ID, "").strip()
     if not text:
         return after
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise at("Last-Event-ID", "Must be the id of an event of this stream.")
+        raise at(LAST_EVENT_ID, "Must be the id of an event of this stream.")
     return int(text)
 
 
