@@ -26,6 +26,7 @@ from enschedule_worker.api import (
     workers,
 )
 from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy
+from enschedule_worker.api.routing import ScheduleId
 
 __all__ = ["ApiContext", "AuthPolicy", "register"]
 
@@ -45,6 +46,7 @@ def register(app: Flask, context: ApiContext) -> None:
     provider.sort_keys = False
     app.json = provider
     app.url_map.strict_slashes = False
+    app.url_map.converters["schedule_id"] = ScheduleId
     api = Api(app, spec_kwargs=documentation.details())
     for resource in _RESOURCES:
         api.register_blueprint(resource.blueprint)

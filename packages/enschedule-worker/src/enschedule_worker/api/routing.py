@@ -10,9 +10,10 @@ import flask_smorest
 from flask import Response, g, jsonify, request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import UnicodeConverter
 
 from enschedule_core.actor import Permission
-from enschedule_core.errors import EnscheduleError
+from enschedule_core.errors import EnscheduleError, NotFound
 from enschedule_core.wire.common import field_errors, invalid
 from enschedule_core.wire.others import NothingQuery
 from enschedule_worker.api import bodies
@@ -25,6 +26,15 @@ PERMISSION = "_enschedule_permission"
 REFUSALS = "_enschedule_refusals"
 HEADERS = "_enschedule_headers"
 PUBLIC = "public"
+RUN_IDS_END = 2**63  # no database numbers further
+
+
+class ScheduleId(UnicodeConverter):
+    """The id of a schedule in a path; the one that is reserved for bulk actions is none."""
+
+    def __init__(self, map: Any) -> None:
+        super().__init__(map)
+        self.regex = r"(?!actions\Z)[^/]+"
 
 
 class Parser(FlaskParser):
@@ -70,6 +80,8 @@ class Blueprint(flask_smorest.Blueprint):
                 if permission is not None:
                     g.actor = identify(request, context())
                     g.actor.require(permission)
+                if kwargs.get("run_id", 0) >= RUN_IDS_END:
+                    raise NotFound(f"There is no run {kwargs['run_id']:,}.")
                 return view(*args, **kwargs)
 
             setattr(guarded, PERMISSION, permission or PUBLIC)

@@ -157,6 +157,9 @@ def delete_run(run_id: int) -> Response:
 @blueprint.refuses(NotFound, takes=(LAST_EVENT_ID,))
 @blueprint.arguments(OutputQuery, location="query")
 @blueprint.alt_response(200, schema=answers.OutputPage)
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type=streaming.MEDIA_TYPE)
+@blueprint.alt_response(204, description="All events were seen")
 def get_output(query: dict[str, Any], run_id: int) -> Response:
     """Return what a run printed after a cursor, and wait for more if asked to.
 
@@ -164,11 +167,13 @@ def get_output(query: dict[str, Any], run_id: int) -> Response:
     """
     offered = ["application/json", "text/plain", streaming.MEDIA_TYPE]
     wanted = request.accept_mimetypes.best_match(offered, default="application/json")
+    seen = streaming.last_seen(query["after"])
     if wanted == "text/plain":
         return _download(run_id, query.get("stream"))
-    cursor = output.Cursor(after=query["after"], stream=query.get("stream"))
     if wanted == streaming.MEDIA_TYPE:
+        cursor = output.Cursor(after=seen, stream=query.get("stream"))
         return streaming.stream(context(), actor(), run_id, cursor)
+    cursor = output.Cursor(after=query["after"], stream=query.get("stream"))
     bell = context().bell
     found = output.read_waiting(context().database, actor(), run_id, cursor, seconds=query["wait"], bell=bell)
     return answer(found)

@@ -117,7 +117,7 @@ def act_on_schedules(body: dict[str, Any]) -> Response:
     return answer(pages.of_actions("schedule actions", body, result))
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["GET"])
 @blueprint.needs(Permission.READ)
 @blueprint.refuses(NotFound)
 @blueprint.no_query()
@@ -127,7 +127,7 @@ def get_schedule(schedule_id: str) -> Response:
     return _with_tag(schedules.get(context().database, actor(), schedule_id))
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["PUT"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["PUT"])
 @blueprint.needs(Permission.EDIT)
 @blueprint.refuses(StaleRevision, InvalidTrigger, InvalidData, UnknownHandler, takes=(IF_MATCH,))
 @blueprint.no_query()
@@ -143,7 +143,7 @@ def put_schedule(schedule_id: str) -> Response:
     return _with_tag(schedule, 201 if change == schedules.CREATED else 200, change=change)
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["PATCH"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["PATCH"])
 @blueprint.needs(Permission.EDIT)
 @blueprint.refuses(NotFound, StaleRevision, InvalidTrigger, InvalidData, UnknownHandler, takes=(IF_MATCH,))
 @blueprint.no_query()
@@ -163,7 +163,7 @@ def patch_schedule(schedule_id: str) -> Response:
     return _with_tag(schedule, change=change)
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["DELETE"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["DELETE"])
 @blueprint.needs(Permission.EDIT)
 @blueprint.refuses(NotFound, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
@@ -174,7 +174,7 @@ def delete_schedule(schedule_id: str) -> Response:
     return nothing()
 
 
-@blueprint.route("/schedules/<schedule_id>/restore", methods=["POST"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/restore", methods=["POST"])
 @blueprint.needs(Permission.EDIT)
 @blueprint.refuses(NotFound, Conflict, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
@@ -184,7 +184,7 @@ def restore_schedule(schedule_id: str) -> Response:
     return _with_tag(schedules.restore(context().database, actor(), schedule_id, if_match=if_match(request)))
 
 
-@blueprint.route("/schedules/<schedule_id>/runs", methods=["POST"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/runs", methods=["POST"])
 @blueprint.needs(Permission.OPERATE)
 @blueprint.refuses(NotFound, Conflict, InvalidData, takes=(IDEMPOTENCY_KEY,))
 @blueprint.no_query()
@@ -203,7 +203,7 @@ def run_schedule(body: dict[str, Any], schedule_id: str) -> Response:
     return answer(run, 202, {"Location": url_for("runs.get_run", run_id=run["id"])})
 
 
-@blueprint.route("/schedules/<schedule_id>/pause", methods=["POST"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/pause", methods=["POST"])
 @blueprint.needs(Permission.OPERATE)
 @blueprint.refuses(NotFound, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
@@ -222,7 +222,7 @@ def pause_schedule(body: dict[str, Any], schedule_id: str) -> Response:
     return _with_tag(found)
 
 
-@blueprint.route("/schedules/<schedule_id>/resume", methods=["POST"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/resume", methods=["POST"])
 @blueprint.needs(Permission.OPERATE)
 @blueprint.refuses(NotFound, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
@@ -234,7 +234,7 @@ def resume_schedule(body: dict[str, Any], schedule_id: str) -> Response:
     return _with_tag(found)
 
 
-@blueprint.route("/schedules/<schedule_id>/next", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/next", methods=["GET"])
 @blueprint.needs(Permission.READ)
 @blueprint.refuses(NotFound)
 @blueprint.arguments(NextQuery, location="query")
@@ -244,7 +244,7 @@ def next_slots(query: dict[str, Any], schedule_id: str) -> Response:
     return answer(history.coming(context().database, actor(), schedule_id, count=query["count"]))
 
 
-@blueprint.route("/schedules/<schedule_id>/diagnosis", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/diagnosis", methods=["GET"])
 @blueprint.needs(Permission.READ)
 @blueprint.refuses(NotFound)
 @blueprint.no_query()
@@ -254,7 +254,7 @@ def diagnose_schedule(schedule_id: str) -> Response:
     return answer(diagnosis.diagnose(context().database, actor(), schedule_id))
 
 
-@blueprint.route("/schedules/<schedule_id>/skips", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/skips", methods=["GET"])
 @blueprint.needs(Permission.READ)
 @blueprint.refuses(NotFound)
 @blueprint.arguments(PageQuery, location="query")
@@ -270,7 +270,7 @@ def list_skips(query: dict[str, Any], schedule_id: str) -> Response:
     return answer({"items": items, "next_cursor": cursor})
 
 
-@blueprint.route("/schedules/<schedule_id>/history", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/history", methods=["GET"])
 @blueprint.needs(Permission.READ)
 @blueprint.refuses(NotFound)
 @blueprint.arguments(PageQuery, location="query")

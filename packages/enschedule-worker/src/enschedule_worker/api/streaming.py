@@ -35,14 +35,14 @@ def stream(context: ApiContext, actor: Actor, run_id: int, cursor: output.Cursor
 
     Raises :class:`NotFound`, and :class:`Unavailable` while as many streams go on as may.
     """
-    cursor = replace(cursor, after=last_seen(cursor.after))
     first = output.read(context.database, actor, run_id, cursor)
     if first["complete"] and not first["items"] and cursor.after:
         return Response(status=204)
     if not _places.acquire(blocking=False):
         raise Unavailable("As many outputs are streamed as this server can.", hint="Ask with wait=20 instead.")
     place = _Place()
-    response = Response(stream_with_context(_events(context, actor, run_id, cursor, first)), mimetype=MEDIA_TYPE)
+    events = place.held_while(_events(context, actor, run_id, cursor, first))
+    response = Response(stream_with_context(events), mimetype=MEDIA_TYPE)
     response.headers["X-Accel-Buffering"] = "no"  # or a proxy collects what is to be seen at once
     response.call_on_close(place.release)
     return response
@@ -54,6 +54,13 @@ class _Place:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._held = True
+
+    def held_while(self, events: Iterator[str]) -> Iterator[str]:
+        """Pass on the events, and give the place back with the last one, however long the response is kept."""
+        try:
+            yield from events
+        finally:
+            self.release()
 
     def release(self) -> None:
         """Give it back."""

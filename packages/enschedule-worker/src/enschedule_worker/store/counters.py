@@ -63,10 +63,9 @@ def fold(tx: Transaction, *, before: int, most: int) -> int:
     if last is None:
         return 0
     gone = (of_hours, _TABLE.c.hour_at <= last)
-    rows = tx.execute(
-        select(_TABLE.c.status, *(func.sum(_TABLE.c[name]).label(name) for name in _COLUMNS)).where(*gone).group_by(_TABLE.c.status)
-    ).all()
-    _add(tx, {(EARLIER, "", row.status): [int(getattr(row, name)) for name in _COLUMNS] for row in rows})
+    sums = (func.sum(_TABLE.c[name]) for name in _COLUMNS)
+    rows = tx.execute(select(_TABLE.c.status, *sums).where(*gone).group_by(_TABLE.c.status)).all()
+    _add(tx, {(EARLIER, "", row[0]): [int(total) for total in tuple(row)[1:]] for row in rows})
     return tx.execute(delete(_TABLE).where(*gone)).rowcount
 
 
