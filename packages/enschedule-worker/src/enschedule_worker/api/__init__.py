@@ -48,6 +48,7 @@ def register(app: Flask, context: ApiContext) -> None:
     app.url_map.strict_slashes = False
     app.url_map.converters["schedule_id"] = ScheduleId
     api = Api(app, spec_kwargs=documentation.details())
+    api.register_converter(ScheduleId, lambda _: {"type": "string", "minLength": 1})
     for resource in _RESOURCES:
         api.register_blueprint(resource.blueprint)
     documentation.install(app, api)
