@@ -36,11 +36,12 @@ class ViewInput(Strict):
     list = choice(ListName, required=True)
     name = Text(longest=100, shortest=1, required=True)
     filters = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
         required=True,
         allow_none=True,
-        metadata={"description": "The list's query parameters, as text; null removes the view"},
+        metadata={
+            "description": "The list's query parameters, as text; null removes the view",
+            "additionalProperties": {"type": "string"},
+        },
     )
 
     @validates_schema(skip_on_field_errors=True)
@@ -48,7 +49,8 @@ class ViewInput(Strict):
         filters = data["filters"]
         if filters is None:
             return
-        wrong = _QUERIES[data["list"]].validate(filters)
+        wrong = {name: ["Must be text."] for name, text in filters.items() if not isinstance(text, str)}
+        wrong = wrong or _QUERIES[data["list"]].validate(filters)
         if wrong:
             raise ValidationError({"filters": wrong})
         if sum(len(name) + len(text) for name, text in filters.items()) > FILTERS_MAX_BYTES:

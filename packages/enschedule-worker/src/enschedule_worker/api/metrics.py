@@ -26,10 +26,11 @@ def get_metrics() -> Response:
     """Return runs, queue, workers and schedules in figures, as the text format of Prometheus."""
     here = context()
     found = metrics.read(here.database, actor(), here.meter, here.size, here.version)
-    return Response("".join(f"{line}\n" for line in _lines(found)), content_type=_CONTENT_TYPE)
+    return Response("".join(f"{line}\n" for line in lines(found)), content_type=_CONTENT_TYPE)
 
 
-def _lines(found: Iterable[metrics.Metric]) -> Iterator[str]:
+def lines(found: Iterable[metrics.Metric]) -> Iterator[str]:
+    """Return the figures in the text format, line by line."""
     for metric in found:
         name = f"enschedule_{metric.name}"
         yield f"# HELP {name} {metric.help}"
