@@ -79,8 +79,7 @@ def document(worker):
 def operations(document):
     """The operations of the document, each with the parameters of its path besides its own."""
     return {
-        f"{method.upper()} {path}": found
-        | {"parameters": [*shared.get("parameters", ()), *found.get("parameters", ())]}
+        f"{method.upper()} {path}": found | {"parameters": shared.get("parameters", []) + found.get("parameters", [])}
         for path, shared in document["paths"].items()
         for method, found in shared.items()
         if method != "parameters"
