@@ -21,9 +21,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.engine import events, from_schema
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from enschedule_core.handler import handler
+from enschedule_core.registry import Registry
 from enschedule_core.run import RunStatus
 from enschedule_worker.api import streaming
-from enschedule_worker.service import output
+from enschedule_worker.service import halting, output
 
 KEY = {"X-API-Key": "correct-horse-battery"}
 EXAMPLES = int(os.environ.get("ENSCHEDULE_TEST_EXAMPLES", "4"))
@@ -32,6 +34,18 @@ LONG_EXAMPLES = max(EXAMPLES, 100)
 # What no document can say: whether text is a schedule, whether a handler is known, what was changed meanwhile.
 REFUSED = ["400", "401", "404", "405", "409", "412", "415", "422"]
 ACCEPTED = ["2xx", "401", "404", "409", "412", "422"]
+
+
+@pytest.fixture
+def registry(registry: Registry) -> Registry:
+    """The handlers, and one by the name that the document has in its examples."""
+
+    @handler(id="fetch")
+    def fetch(data: Any) -> Any:
+        return data
+
+    registry.register(fetch)
+    return registry
 
 
 class Quiet(WSGIRequestHandler):
@@ -72,8 +86,11 @@ def server(
     app.server_close()
 
 
-def mistakes(url: str, examples: int) -> tuple[list[str], Counter[str]]:
-    """Send requests to every operation and check each answer; returns what was found, and how many there were."""
+def mistakes(url: str, examples: int, only: str | None = None) -> tuple[list[str], Counter[str], set[str]]:
+    """Send requests to every operation and check each answer.
+
+    Returns what is wrong, how many requests were sent in each phase, and the operations that did what was asked.
+    """
     config = schemathesis.Config.from_dict(
         {
             "seed": SEED,
@@ -86,20 +103,28 @@ def mistakes(url: str, examples: int) -> tuple[list[str], Counter[str]]:
         }
     )
     schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json", config=config)
+    if only is not None:
+        schema = schema.include(path=only)
     found: dict[str, None] = {}
     sent: Counter[str] = Counter()
+    done: set[str] = set()
     for event in from_schema(schema).execute():
         if isinstance(event, events.NonFatalError | events.FatalError):
             found[repr(event)] = None
         if not isinstance(event, events.ScenarioFinished):
             continue
         sent[event.phase.value] += len(event.recorder.interactions)
+        done |= {
+            event.recorder.cases[id].value.operation.label
+            for id, one in event.recorder.interactions.items()
+            if id in event.recorder.cases and one.response is not None and one.response.status_code < 300
+        }
         for checks in event.recorder.checks.values():
             for check in checks:
                 if check.failure_info is not None:
                     failure, how = check.failure_info.failure, check.failure_info.code_sample
                     found[f"{failure.operation}: {failure.title}: {failure.message}\n{how}"] = None
-    return list(found), sent
+    return list(found), sent, done
 
 
 def test_the_document_is_valid_openapi_3_1(api: Any) -> None:
@@ -108,15 +133,34 @@ def test_the_document_is_valid_openapi_3_1(api: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: {**found, "paused": "yes"},
+        lambda found: {name: value for name, value in found.items() if name != "slots"},
+        lambda _: 1 / 0,
+    ],
+    ids=["another type", "a member less", "a fault"],
+)
+def test_an_answer_that_is_not_documented_would_be_found(
+    server: str, change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = halting.get
+    monkeypatch.setattr(halting, "get", lambda *given: change(original(*given)))
+    found, *_ = mistakes(server, 1, only="/api/v1/pause")
+    assert found
+
+
 def test_whatever_is_sent_the_answer_is_a_documented_one(server: str) -> None:
-    found, sent = mistakes(server, EXAMPLES)
+    found, sent, done = mistakes(server, EXAMPLES)
     print(dict(sent))
     assert not found, "\n\n".join(found)
+    assert len(done) > 40, sorted(done)  # or what they answer was hardly looked at
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_whatever_is_sent_the_answer_is_a_documented_one_at_length(server: str) -> None:
-    found, sent = mistakes(server, LONG_EXAMPLES)
+    found, sent, _ = mistakes(server, LONG_EXAMPLES)
     print(dict(sent))
     assert not found, "\n\n".join(found)

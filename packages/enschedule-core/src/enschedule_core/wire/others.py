@@ -9,14 +9,14 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from enschedule_core.schedule import GROUP_PATTERN, ID_PATTERN
 from enschedule_core.wire.common import Instant, Pattern, Strict, Text, whole
-from enschedule_core.wire.schedules import RetentionInput
+from enschedule_core.wire.schedules import LONG_TRIGGER, SHORT_TRIGGER, RetentionInput
 
 
 class PreviewInput(Strict):
     """A trigger to try out, as the short ``schedule`` or as an object."""
 
-    schedule = fields.Raw(metadata={"type": "string"})
-    trigger = fields.Raw(metadata={"type": "object"})
+    schedule = fields.Raw(metadata=SHORT_TRIGGER)
+    trigger = fields.Raw(metadata=LONG_TRIGGER)
     timezone = fields.String(metadata={"examples": ["Europe/Stockholm"]})
     after = Instant(metadata={"type": "string", "format": "date-time", "description": "Default: now"})
     count = whole(least=1, most=100, load_default=5)

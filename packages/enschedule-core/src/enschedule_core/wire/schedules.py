@@ -26,11 +26,39 @@ from enschedule_core.schedule import (
     Overlap,
     ScheduleStatus,
 )
+from enschedule_core.triggers.kinds import KINDS
 from enschedule_core.wire.common import Instant, Pattern, Strict, Text, check_id, choice, seconds, whole
 
 YEAR_SECONDS = 366 * 86_400
 VERSION_MAX = 2**31 - 1
 _HANDLER = re.compile(rf"(?P<id>{ID_PATTERN.pattern})(?:@(?P<version>[1-9][0-9]{{0,9}}))?")
+
+
+_MAYBE_INSTANT = {"type": ["string", "null"], "format": "date-time"}
+SHORT_TRIGGER: Mapping[str, Any] = {
+    "type": "string",
+    "description": "A phrase, a cron expression, an instant, or manual",
+    "examples": ["every day at 2 am", "*/15 * * * *", "2030-01-01T09:00:00+01:00", "manual"],
+}
+LONG_TRIGGER: Mapping[str, Any] = {
+    "type": "object",
+    "description": "The long form of schedule; which members belong to which kind is refused by name",
+    "required": ["kind"],
+    "additionalProperties": False,
+    "properties": {
+        "kind": {"type": "string", "enum": [*KINDS, "phrase"]},
+        "expression": {"type": "string", "description": "Of cron: five fields, or six with seconds"},
+        "seconds": {"type": "number", "exclusiveMinimum": 0, "description": "Of every"},
+        "anchor": {**_MAYBE_INSTANT, "description": "Of every: a slot from which it counts"},
+        "at": {"type": "string", "format": "date-time", "description": "Of once"},
+        "phrase": {"type": ["string", "null"], "description": "In words; with the kind phrase it says all"},
+        "timezone": {"type": ["string", "null"], "description": "IANA name"},
+        "starts_at": _MAYBE_INSTANT,
+        "ends_at": _MAYBE_INSTANT,
+        "max_runs": {"type": ["integer", "null"], "minimum": 1},
+    },
+    "examples": [{"kind": "cron", "expression": "0 2 * * *", "timezone": "Europe/Stockholm"}],
+}
 
 
 class HandlerField(fields.Field[tuple[str, int | None]]):
@@ -138,10 +166,8 @@ class ScheduleInput(Strict):
         }
     )
     data = fields.Raw(metadata={"type": "object", "description": "What the handler gets"})
-    schedule = fields.Raw(
-        metadata={"type": "string", "description": "A phrase, a cron expression, an instant, or manual"}
-    )
-    trigger = fields.Raw(metadata={"type": "object", "description": "The long form of schedule"})
+    schedule = fields.Raw(metadata=SHORT_TRIGGER)
+    trigger = fields.Raw(metadata=LONG_TRIGGER)
     timezone = fields.String(metadata={"description": "IANA name, beside schedule", "examples": ["Europe/Stockholm"]})
     paused = fields.Boolean(truthy={True}, falsy={False})
     retry = fields.Nested(RetryInput)
