@@ -59,7 +59,7 @@ CALLS = {
     "GET /api/v1/stats/schedules": lambda c: c.schedules.counts(),
     "GET /api/v1/stats/runs": lambda c: c.stats.runs(from_=AT, to=AT, bucket_seconds=3600, schedule="s"),
     "GET /api/v1/stats/queue": lambda c: c.stats.queue(),
-    "GET /api/v1/forecast": lambda c: c.forecast(from_=AT, to=AT, limit=1),
+    "GET /api/v1/forecast": lambda c: c.forecast(from_=AT, to=AT, limit=1, fullest=1, offset_minutes=1),
     "POST /api/v1/retention/preview": lambda c: c.retention.preview(schedule="s", retention={}),
     "GET /api/v1/settings": lambda c: c.settings(),
     "GET /api/v1/me": lambda c: c.me(),

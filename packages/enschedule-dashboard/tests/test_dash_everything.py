@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Pages
+from browsing import Pages
 from fake_client import World
+
+from enschedule_core.schedule import SkipReason
+from enschedule_dashboard.views.schedule import SKIP_WORDS
 
 
 @pytest.mark.parametrize("path", ["/workers", "/schedules"])
@@ -42,3 +45,7 @@ def test_who_may_only_look_sees_no_button(pages: Pages, world: World) -> None:
     shown = pages.text("/workers")
     assert "Everything is paused by bob since 09:12." in shown
     assert "/everything/" not in shown
+
+
+def test_every_reason_of_a_skip_has_words() -> None:
+    assert {reason.value for reason in SkipReason} <= SKIP_WORDS.keys()

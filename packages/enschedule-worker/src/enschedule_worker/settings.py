@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from enschedule_core.addresses import AddressGuard
 from enschedule_core.errors import ConfigurationError
 from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
 from enschedule_core.settings import Kind, Setting, Values, in_force, read, unknown
@@ -180,7 +181,7 @@ SETTINGS = (
 )
 
 ALLOW_PRIVATE = Setting(
-    "ENSCHEDULE_FETCH_ALLOW_PRIVATE", Kind.TEXT, "false", "Read by the fetch handler, and for notices of schedules."
+    AddressGuard.VARIABLE, Kind.TEXT, "false", "Read by the fetch handler, and for notices of schedules."
 )
 OTHERS = (
     ALLOW_PRIVATE,
@@ -220,7 +221,7 @@ class WorkerSettings:
     retention_min_runs: int = 20
     retention_failures_days: int = 365
     notify_url: str | None = field(repr=False, default=None)
-    fetch_allow_private: str = "false"
+    guard: AddressGuard = field(default_factory=AddressGuard)
     base_url: str | None = None
     migrate: str = "auto"
     trusted_hosts: tuple[str, ...] = ()
@@ -284,7 +285,7 @@ def read_settings(
         retention_min_runs=values.number("ENSCHEDULE_RETENTION_MIN_RUNS"),
         retention_failures_days=values.number("ENSCHEDULE_RETENTION_FAILURES_DAYS"),
         notify_url=_url(values, "ENSCHEDULE_NOTIFY_URL", "https://hooks.example.org/enschedule"),
-        fetch_allow_private=read((ALLOW_PRIVATE,), environ).text(ALLOW_PRIVATE.name) or "false",
+        guard=_guard(environ),
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
@@ -306,6 +307,15 @@ def _in_force(
         ENSCHEDULE_WORKER_TITLE=values.text("ENSCHEDULE_WORKER_TITLE") or worker_id,
         ENSCHEDULE_TIMEZONE=values.text("ENSCHEDULE_TIMEZONE") or "UTC",
     )
+
+
+def _guard(environ: Mapping[str, str]) -> AddressGuard:
+    try:
+        return AddressGuard.parse(read((ALLOW_PRIVATE,), environ).text(ALLOW_PRIVATE.name) or "")
+    except ValueError as problem:
+        raise ConfigurationError(
+            f"{str(problem).partition(';')[0]}.", hint=f"For example {AddressGuard.VARIABLE}=10.0.0.0/8,::1"
+        ) from None
 
 
 def _worker_tags(values: Values) -> tuple[str, ...]:
