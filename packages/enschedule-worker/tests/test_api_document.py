@@ -131,6 +131,8 @@ def test_the_document_is_valid_openapi_3_1(api: Any) -> None:
     document = api.ok("GET", "openapi.json")
     assert document["openapi"] == "3.1.0"
     OpenAPIV31SpecValidator(document).validate()
+    found = [one for path in document["paths"].values() for name, one in path.items() if name != "parameters"]
+    assert len({one["operationId"] for one in found}) == len(found) > 40
 
 
 @pytest.mark.parametrize(

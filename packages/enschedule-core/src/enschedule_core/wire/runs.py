@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ID_PATTERN
 from enschedule_core.wire.common import Instant, Pattern, Strict, Text
-from enschedule_core.wire.schedules import HandlerField, PageQuery, WordsField
+from enschedule_core.wire.schedules import HANDLER_EITHER, HANDLER_TEXT, HandlerField, PageQuery, WordsField
 
 _INSTANT = {"type": "string", "format": "date-time"}
 
@@ -15,7 +15,7 @@ _INSTANT = {"type": "string", "format": "date-time"}
 class RunInput(Strict):
     """Run a handler once, without a schedule."""
 
-    handler = HandlerField(required=True, metadata={"type": "string", "examples": ["log-job", "log-job@1"]})
+    handler = HandlerField(required=True, metadata=HANDLER_EITHER)
     data = fields.Raw(load_default=dict, metadata={"type": "object"})
 
 
@@ -32,7 +32,7 @@ class RunWhere(Strict):
 
     status = WordsField(tuple(RunStatus))
     schedule = fields.String(validate=Pattern(ID_PATTERN, error="Must be the id of a schedule."))
-    handler = HandlerField(metadata={"type": "string"})
+    handler = HandlerField(metadata=HANDLER_TEXT)
     worker = Text(longest=100)
     tag = WordsField()
     since = Instant(data_key="from", metadata={**_INSTANT, "description": "Queued at or after"})

@@ -27,11 +27,30 @@ from enschedule_core.schedule import (
     ScheduleStatus,
 )
 from enschedule_core.triggers.kinds import KINDS
-from enschedule_core.wire.common import Instant, Pattern, Strict, Text, check_id, choice, seconds, whole
+from enschedule_core.wire.common import Instant, Pattern, Strict, Text, check_id, choice, seconds, whole, whole_pattern
 
+_HANDLER = re.compile(rf"({ID_PATTERN.pattern})(?:@([1-9][0-9]{{0,9}}))?")
+HANDLER_TEXT: Mapping[str, Any] = {
+    "type": "string",
+    "pattern": whole_pattern(_HANDLER),
+    "examples": ["fetch", "fetch@1"],
+}
+HANDLER_EITHER: Mapping[str, Any] = {
+    "oneOf": [
+        HANDLER_TEXT,
+        {
+            "type": "object",
+            "required": ["id"],
+            "additionalProperties": False,
+            "properties": {
+                "id": {"type": "string", "pattern": whole_pattern(ID_PATTERN)},
+                "version": {"type": ["integer", "null"], "minimum": 1, "maximum": 2**31 - 1},
+            },
+        },
+    ]
+}
 YEAR_SECONDS = 366 * 86_400
 VERSION_MAX = 2**31 - 1
-_HANDLER = re.compile(rf"(?P<id>{ID_PATTERN.pattern})(?:@(?P<version>[1-9][0-9]{{0,9}}))?")
 
 
 _MAYBE_INSTANT = {"type": ["string", "null"], "format": "date-time"}
@@ -78,9 +97,9 @@ class HandlerField(fields.Field[tuple[str, int | None]]):
             raise ValidationError(
                 'Must name a handler, for example "fetch", "fetch@1" or {"id": "fetch", "version": 1}.'
             )
-        if found["version"] and int(found["version"]) > VERSION_MAX:
+        if found[2] and int(found[2]) > VERSION_MAX:
             raise ValidationError(f"A version is at most {VERSION_MAX:,}.")
-        return found["id"], int(found["version"]) if found["version"] else None
+        return found[1], int(found[2]) if found[2] else None
 
 
 class RetryInput(Strict):
@@ -126,7 +145,7 @@ class BindingInput(Strict):
         validate=Pattern(WORKER_NAME_PATTERN, error="Must be the id of a worker, for example web-1."),
     )
     tags = fields.List(
-        fields.String(validate=_check_worker_tag),
+        fields.String(validate=_check_worker_tag, metadata={"pattern": whole_pattern(WORKER_TAG_PATTERN)}),
         validate=validate.Length(max=WORKER_TAGS_MAX, error=f"At most {WORKER_TAGS_MAX} tags."),
     )
 
@@ -149,22 +168,11 @@ def _check_tag(tag: str) -> None:
 class ScheduleInput(Strict):
     """A schedule as it is sent; all that is left out gets its default."""
 
-    id = fields.String(validate=check_id, metadata={"pattern": ID_PATTERN.pattern})
+    id = fields.String(validate=check_id, metadata={"pattern": whole_pattern(ID_PATTERN)})
     title = Text(longest=TITLE_MAX, shortest=1, metadata={"description": "Defaults to the id"})
     name = Text(longest=TITLE_MAX, shortest=1, metadata={"description": "Short for title"})
     description = Text(longest=DESCRIPTION_MAX, lines=True)
-    handler = HandlerField(
-        metadata={
-            "oneOf": [
-                {"type": "string", "examples": ["fetch", "fetch@1"]},
-                {
-                    "type": "object",
-                    "required": ["id"],
-                    "properties": {"id": {"type": "string"}, "version": {"type": "integer"}},
-                },
-            ]
-        }
-    )
+    handler = HandlerField(metadata=HANDLER_EITHER)
     data = fields.Raw(metadata={"type": "object", "description": "What the handler gets"})
     schedule = fields.Raw(metadata=SHORT_TRIGGER)
     trigger = fields.Raw(metadata=LONG_TRIGGER)
@@ -176,7 +184,8 @@ class ScheduleInput(Strict):
     catch_up = fields.Nested(CatchUpInput)
     on_lost = choice(OnLost, allow_none=True)
     tags = fields.List(
-        fields.String(validate=_check_tag), validate=validate.Length(max=TAGS_MAX, error=f"At most {TAGS_MAX} tags.")
+        fields.String(validate=_check_tag, metadata={"pattern": whole_pattern(TAG_PATTERN)}),
+        validate=validate.Length(max=TAGS_MAX, error=f"At most {TAGS_MAX} tags."),
     )
     priority = whole(least=-1000, most=1000)
     max_running = whole(least=1, most=10_000, allow_none=True, metadata={"description": "Runs at once, at most"})
@@ -187,10 +196,14 @@ class ScheduleInput(Strict):
     )
     worker = fields.Nested(BindingInput)
     on_success = fields.String(
-        allow_none=True, validate=check_id, metadata={"description": "The schedule to run after a success"}
+        allow_none=True,
+        validate=check_id,
+        metadata={"pattern": whole_pattern(ID_PATTERN), "description": "The schedule to run after a success"},
     )
     on_failure = fields.String(
-        allow_none=True, validate=check_id, metadata={"description": "The one to run when the attempts are used up"}
+        allow_none=True,
+        validate=check_id,
+        metadata={"pattern": whole_pattern(ID_PATTERN), "description": "The one to run when the attempts are used up"},
     )
     retention = fields.Nested(RetentionInput)
     notify = fields.String(
@@ -234,7 +247,8 @@ class WordsField(fields.String):
     """Words of one query parameter, apart by commas; which ones are allowed is ``allowed`` (empty: any)."""
 
     def __init__(self, allowed: tuple[str, ...] = (), **options: Any) -> None:
-        examples = {"examples": [",".join(allowed[:2])]} if allowed else {}
+        word = f"(?:{'|'.join(allowed)})?"
+        examples = {"examples": [",".join(allowed[:2])], "pattern": f"^{word}(?:,{word})*$"} if allowed else {}
         super().__init__(**{**options, "metadata": {**examples, **options.get("metadata", {})}})
         self.allowed = allowed
 
@@ -269,7 +283,7 @@ class ScheduleWhere(Strict):
 
     q = Text(longest=200, metadata={"description": "Part of the id, the title or the handler's id"})
     status = WordsField(tuple(ScheduleStatus))
-    handler = HandlerField(metadata={"type": "string", "examples": ["fetch", "fetch@1"]})
+    handler = HandlerField(metadata=HANDLER_TEXT)
     tag = WordsField(metadata={"description": "All of these, apart by commas"})
     paused = fields.Boolean(truthy={True}, falsy={False})
     failing = fields.Boolean(truthy={True}, falsy={False})

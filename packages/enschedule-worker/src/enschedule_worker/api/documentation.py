@@ -112,6 +112,7 @@ def _completed(app: Flask, document: dict[str, Any]) -> dict[str, Any]:
 
 def _complete(document: dict[str, Any], operation: dict[str, Any], view: Any) -> None:
     needed, particular = getattr(view, PERMISSION), getattr(view, REFUSALS, ())
+    operation["operationId"] = view.__name__
     operation["x-permission"] = str(needed)
     operation["x-errors"] = sorted(kind.code for kind in particular)
     if needed == PUBLIC:
