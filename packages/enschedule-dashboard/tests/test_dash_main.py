@@ -96,6 +96,8 @@ def test_arguments_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("/api/v1/runs", "api"),
         ("/api/", "api"),
         ("/api", "api"),
+        ("/metrics", "api"),
+        ("/metricsx", "pages"),
         ("/", "pages"),
         ("/apis", "pages"),
         ("/schedules/api/v1", "pages"),

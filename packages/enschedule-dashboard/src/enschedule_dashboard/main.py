@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from enschedule_worker.build import Worker
 
 PORT = 3000
-API_PREFIX = "/api/"
+API_PREFIXES = ("/api/", "/metrics/")
 USAGE = """usage: enschedule-dashboard [--help]
 
 Serves the pages on HOST:PORT (by default http://127.0.0.1:3000). With WORKER_URL they show that worker; otherwise a
@@ -190,10 +190,10 @@ def pages_over(worker: Worker, plan: Plan) -> Any:
 
 
 def with_api(pages: Any, api: Any) -> Any:
-    """Return one WSGI app: what is under ``/api/`` is the worker's, everything else the pages'."""
+    """Return one WSGI app: what is under ``/api/``, and ``/metrics``, is the worker's, everything else the pages'."""
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:
-        chosen = api if f"{environ.get('PATH_INFO', '')}/".startswith(API_PREFIX) else pages
+        chosen = api if f"{environ.get('PATH_INFO', '')}/".startswith(API_PREFIXES) else pages
         return chosen(environ, start_response)
 
     return app

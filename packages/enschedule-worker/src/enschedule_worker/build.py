@@ -84,6 +84,7 @@ class Worker:
                 default_timezone=settings.default_timezone,
                 keep=keep,
                 bell=self._bell,
+                settings=settings.in_force,
             ),
         )
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from enschedule_core.addresses import AddressGuard
 from enschedule_core.errors import ConfigurationError
 from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
-from enschedule_core.settings import Kind, Setting, Values, read, unknown
+from enschedule_core.settings import Kind, Setting, Values, in_force, read, unknown
 from enschedule_worker.store.location import SERVERS, Location, locate
 
 DATABASE_SETTINGS = (
@@ -227,6 +228,7 @@ class WorkerSettings:
     trusted_hosts: tuple[str, ...] = ()
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
+    in_force: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
 
     @property
     def is_loopback(self) -> bool:
@@ -289,7 +291,22 @@ def read_settings(
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
+        in_force=_in_force(environ, other_settings, worker_id, values),
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
+    )
+
+
+def _in_force(
+    environ: Mapping[str, str], other_settings: Iterable[Setting], worker_id: str, values: Values
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the settings of the worker and of the program that it is a part of, as the API shows them."""
+    table = {setting.name: setting for setting in (*other_settings, ALLOW_PRIVATE, *SETTINGS)}.values()
+    return in_force(
+        table,
+        read(table, environ),
+        ENSCHEDULE_WORKER_ID=worker_id,
+        ENSCHEDULE_WORKER_TITLE=values.text("ENSCHEDULE_WORKER_TITLE") or worker_id,
+        ENSCHEDULE_TIMEZONE=values.text("ENSCHEDULE_TIMEZONE") or "UTC",
     )
 
 

@@ -10,8 +10,10 @@ import flask_smorest
 from flask import Response, g, jsonify, request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import UnicodeConverter
 
 from enschedule_core.actor import Permission
+from enschedule_core.errors import EnscheduleError, NotFound
 from enschedule_core.wire.common import field_errors, invalid
 from enschedule_core.wire.others import NothingQuery
 from enschedule_worker.api import bodies
@@ -21,7 +23,18 @@ from enschedule_worker.store.database import again_if_undone
 
 View = TypeVar("View", bound=Callable[..., Any])
 PERMISSION = "_enschedule_permission"
+REFUSALS = "_enschedule_refusals"
+HEADERS = "_enschedule_headers"
 PUBLIC = "public"
+RUN_IDS_END = 2**63  # no database numbers further
+
+
+class ScheduleId(UnicodeConverter):
+    """The id of a schedule in a path; the one that is reserved for bulk actions is none."""
+
+    def __init__(self, map: Any) -> None:
+        super().__init__(map)
+        self.regex = r"(?!actions\Z)[^/]+"
 
 
 class Parser(FlaskParser):
@@ -67,10 +80,22 @@ class Blueprint(flask_smorest.Blueprint):
                 if permission is not None:
                     g.actor = identify(request, context())
                     g.actor.require(permission)
+                if kwargs.get("run_id", 0) >= RUN_IDS_END:
+                    raise NotFound(f"There is no run {kwargs['run_id']:,}.")
                 return view(*args, **kwargs)
 
             setattr(guarded, PERMISSION, permission or PUBLIC)
             return guarded  # type: ignore[return-value]
+
+        return decorate
+
+    def refuses(self, *kinds: type[EnscheduleError], takes: tuple[str, ...] = ()) -> Callable[[View], View]:
+        """Document the refusals that are particular to a route, and the headers that it takes."""
+
+        def decorate(view: View) -> View:
+            setattr(view, REFUSALS, kinds)
+            setattr(view, HEADERS, takes)
+            return view
 
         return decorate
 

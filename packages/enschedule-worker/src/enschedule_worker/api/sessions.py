@@ -8,6 +8,7 @@ from flask import Response, request
 
 from enschedule_core.actor import Permission
 from enschedule_core.clock import format_instant
+from enschedule_core.errors import NotFound, Unauthenticated
 from enschedule_core.wire import answers
 from enschedule_core.wire.others import SessionInput
 from enschedule_worker.api.context import actor, context
@@ -42,6 +43,7 @@ def get_me() -> Response:
 
 @blueprint.route("/sessions", methods=["POST"])
 @blueprint.needs(None)
+@blueprint.refuses(Unauthenticated)
 @blueprint.no_query()
 @blueprint.arguments(SessionInput, location="json")
 @blueprint.alt_response(201, schema=answers.NewSession)
@@ -53,6 +55,7 @@ def create_session(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/sessions/current", methods=["DELETE"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_session() -> Response:
