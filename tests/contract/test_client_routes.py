@@ -23,6 +23,8 @@ SCHEDULES = {"status": ["paused"], "handler": "h", "tag": ["a"], "q": "x", "paus
 CALLS = {
     "GET /api/v1/schedules": lambda c: c.schedules.list(**PAGE, **SCHEDULES, sort="id"),
     "POST /api/v1/schedules": lambda c: c.schedules.create(BODY),
+    "POST /api/v1/schedules/preview": lambda c: c.schedules.preview([{"id": "s", "handler": "h"}], known=["t"]),
+    "POST /api/v1/schedules/{schedule_id}/revert": lambda c: c.schedules.revert("s"),
     "POST /api/v1/schedules/actions": lambda c: c.schedules.actions("run", ids=["s"], idempotency_key="k"),
     "GET /api/v1/schedules/{schedule_id}": lambda c: c.schedules.get("s"),
     "PUT /api/v1/schedules/{schedule_id}": lambda c: c.schedules.put("s", BODY, if_match=1),
