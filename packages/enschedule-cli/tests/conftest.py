@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from enschedule_cli.connection import Surroundings, Target
 from enschedule_cli.main import cli
 from enschedule_client import Client, InlineTransport
 from enschedule_core import Cancel, handler
+from enschedule_core.errors import Conflict
 from enschedule_core.registry import Registry
 from enschedule_worker.build import Worker, build_worker
 from enschedule_worker.settings import read_settings
@@ -109,5 +111,6 @@ def schedule(terminal: Terminal, name: str) -> Iterator[str]:
         client.schedules.put(name, {"handler": "say", "data": {"lines": ["hello"]}, "schedule": "manual"})
         yield name
         for run in client.runs.list(schedule=name, status=["queued", "running"])["items"]:
-            client.runs.cancel(run["id"])
+            with suppress(Conflict):  # it has just ended
+                client.runs.cancel(run["id"])
         client.schedules.delete(name)

@@ -114,6 +114,13 @@ def test_no_line_is_wider_than_the_terminal(width):
         assert "…" in lines[1]
 
 
+def test_where_room_is_short_empty_columns_go_first():
+    columns = [Column("ID"), Column("NOTHING"), Column("STATUS")]
+    assert draw(columns, [["a", "", "failed"]], width=80)[0] == "ID  NOTHING  STATUS"
+    assert draw(columns, [["a", "", "failed"]], width=12) == ["ID  STATUS", "a   failed"]
+    assert draw(columns, [["", "", ""]], width=5) == ["", ""]
+
+
 def test_width_counts_what_a_terminal_shows():
     assert [width_of(text) for text in ("abc", "日本", "e\u0301", "👍")] == [3, 4, 1, 2]
     assert cut("日本語", 5) == "日本…"

@@ -60,15 +60,26 @@ def cut(text: str, width: int) -> str:
 def draw(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], *, width: int | None = None) -> list[str]:
     """Return the lines of a table: headings, then rows, whose cells are cleaned here.
 
-    ``width`` is the terminal's; ``None`` makes each column as wide as it needs.
+    ``width`` is the terminal's; ``None`` makes each column as wide as it needs. Where it is too narrow, columns with
+    nothing in them are left out first.
     """
     cells = [[_cell(one) for one in row] for row in rows]
     headings = [Cell(column.heading, "dim") for column in columns]
-    grid = [headings, *cells]
-    widths = [max(width_of(row[index].text) for row in grid) for index in range(len(columns))]
-    if width is not None:
-        widths = _fitted(columns, widths, width)
-    return [_line(columns, row, widths, width) for row in grid]
+    widths = _widths([headings, *cells])
+    if width is not None and _excess(widths, width) > 0:
+        filled = [index for index in range(len(columns)) if any(row[index].text for row in cells)]
+        columns = [columns[index] for index in filled]
+        headings, *cells = [[row[index] for index in filled] for row in (headings, *cells)]
+        widths = _fitted(columns, _widths([headings, *cells]), width)
+    return [_line(columns, row, widths, width) for row in (headings, *cells)]
+
+
+def _widths(grid: Sequence[Sequence[Cell]]) -> list[int]:
+    return [max(width_of(cell.text) for cell in column) for column in zip(*grid, strict=True)]
+
+
+def _excess(widths: Sequence[int], width: int) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1) - width
 
 
 def _cell(given: Cell | str) -> Cell:
@@ -77,7 +88,7 @@ def _cell(given: Cell | str) -> Cell:
 
 def _fitted(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
     fitted = list(widths)
-    excess = sum(fitted) + _GAP * (len(fitted) - 1) - width
+    excess = _excess(fitted, width)
     while excess > 0:
         soft = [
             index

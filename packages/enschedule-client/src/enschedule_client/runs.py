@@ -65,7 +65,8 @@ class Runs(Resource):
 
         ``data`` is what the run had ``then``, or what its schedule has ``today``.
         """
-        return cast("Run", self._post(_path(id, "retry"), {"data": data}, idempotency_key=idempotency_key))
+        body = {} if data == "then" else {"data": data}  # a worker of before knew no data here
+        return cast("Run", self._post(_path(id, "retry"), body, idempotency_key=idempotency_key))
 
     def delete(self, id: int) -> None:
         """Delete a run and its output; :class:`~enschedule_core.errors.Conflict` while it is open."""
