@@ -56,12 +56,16 @@ def run(command: Command, context: Context, *, accepted: Sequence[int]) -> int:
     if context.cancelled:  # asked before there is a command: from now on SIGTERM does not interrupt this function
         raise Cancel("The run was told to stop before its command was started.")
     code = _run(command, context)
-    told = "was told to stop and " if context.cancelled else ""
+    told = _told(context)
     if code not in accepted:  # who told it to stop, the worker knows, and says so; a machine that goes down may be it
         raise Retry(message=f"The command {told}{_ended(code)}.", exit_code=code if code >= 0 else 128 - code)
     if told:
         raise Cancel(f"The command {told}{_ended(code)}.")
     return code
+
+
+def _told(context: Context) -> str:
+    return "was told to stop and " if context.cancelled else ""
 
 
 def _run(command: Command, context: Context) -> int:
