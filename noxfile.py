@@ -78,6 +78,12 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def image(session: nox.Session) -> None:
+    """The images, built without a daemon and started as the documentation says: as root, with buildah."""
+    _run(session, "python", "tools/image.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def long(session: nox.Session) -> None:
     """The tests with real processes that CI's budget has no room for."""
     _run(session, "pytest", "-m", "long", "-n", "2", "--dist", "load", *session.posargs)

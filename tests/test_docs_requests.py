@@ -183,6 +183,8 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("DELETE /schedules/{schedule_id}", "stale_revision", "schedules/there", None, STALE),
     ("POST /schedules/{schedule_id}/restore", "not_found", "schedules/none/restore", None, {}),
     ("POST /schedules/{schedule_id}/restore", "conflict", "schedules/there/restore", None, {}),
+    ("POST /schedules/{schedule_id}/revert", "not_found", "schedules/none/revert", None, {}),
+    ("POST /schedules/{schedule_id}/revert", "conflict", "schedules/there/revert", None, {}),
     ("POST /schedules/{schedule_id}/runs", "not_found", "schedules/none/runs", {}, {}),
     ("POST /schedules/{schedule_id}/runs", "invalid_data", "schedules/there/runs", {"data": {}}, {}),
     ("POST /schedules/{schedule_id}/pause", "not_found", "schedules/none/pause", {}, {}),

@@ -69,8 +69,8 @@ def lines_that_match(pattern: str, *, but: set[str]) -> list[str]:
 # --- The distributions ---
 
 
-def test_there_are_nine_distributions():
-    assert len(PROJECTS) == 9
+def test_there_are_ten_distributions():
+    assert len(PROJECTS) == 10
 
 
 @pytest.mark.parametrize("folder", PROJECTS)

@@ -186,6 +186,20 @@ def test_create_refuses_a_taken_id(client, schedule):
         client.schedules.create(body)
 
 
+def test_a_preview_says_what_a_put_would_do_and_revert_undoes_an_override(client, name):
+    body = {"handler": "log-job", "data": {"message": "x"}, "schedule": "0 2 * * *", "managed_by": "file a.yml"}
+    new, bad = checked(wire.PreviewedSchedules, client.schedules.preview([body | {"id": name}, {"id": name}]))["items"]
+    assert (new["change"], bad["change"], bad["problem"]["code"]) == ("created", None, "invalid_input")
+    client.schedules.put(name, body)
+    assert client.schedules.patch(name, {"title": "Mine"})["overridden"]
+    [found] = checked(wire.PreviewedSchedules, client.schedules.preview([body | {"id": name}]))["items"]
+    assert (found["change"], found["changes"], found["overridden"]) == ("updated", ["title"], True)
+    reverted = checked(wire.ChangedSchedule, client.schedules.revert(name))
+    assert (reverted["change"], reverted["title"], reverted["overridden"]) == ("updated", name, False)
+    with pytest.raises(errors.NotFound):
+        client.schedules.revert("nobody")
+
+
 def test_lists_filter_and_page(client, name):
     body = {"handler": "log-job", "data": {"message": "x"}, "schedule": "manual", "tags": [name]}
     ids = [client.schedules.put(f"{name}-{number}", body)["id"] for number in range(3)]
@@ -340,6 +354,33 @@ def test_a_run_can_be_followed_to_its_end(client, schedule):
     assert page["complete"]
     assert client.runs.output(run["id"], page["next_after"])["items"] == []
     assert client.schedules.get(schedule["id"])["data"] == {"message": "hello"}
+
+
+def test_a_run_is_waited_for_to_its_end_or_not(client, schedule):
+    started = client.schedules.run(schedule["id"])
+    ended = checked(wire.RunDetail, client.runs.wait(started["id"]))
+    assert ended["status"] == "succeeded"
+    client.schedules.put(schedule["id"], {"handler": "log-job", "data": {"message": "x"}, "worker": {"id": "nobody"}})
+    waiting = client.schedules.run(schedule["id"])
+    assert client.runs.wait(waiting["id"], timeout_seconds=0.2)["status"] == "queued"
+    client.runs.cancel(waiting["id"])
+
+
+def test_a_run_is_repeated_with_the_data_of_then_or_of_today(client, schedule):
+    first = client.runs.wait(client.schedules.run(schedule["id"], {"message": "then"})["id"])
+    then = client.runs.retry(first["id"])
+    today = client.runs.retry(first["id"], data="today")
+    assert client.runs.get(then["id"])["data"] == {"message": "then"}
+    assert client.runs.get(today["id"])["data"] == {"message": "hello"}
+    client.runs.wait(then["id"])
+    client.runs.wait(today["id"])
+
+
+def test_runs_are_found_by_the_tag_of_their_schedule(client, name):
+    client.schedules.put(name, {"handler": "log-job", "data": {"message": "x"}, "schedule": "manual", "tags": [name]})
+    run = client.schedules.run(name)
+    assert [found["id"] for found in client.runs.list(tag=name)["items"]] == [run["id"]]
+    client.runs.wait(run["id"])
 
 
 def test_one_idempotency_key_makes_one_run(client, schedule):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import pkgutil
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -10,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from enschedule_cli import commands
 from enschedule_cli import main as module
 from enschedule_cli.main import cli
 
@@ -62,13 +65,55 @@ def test_a_command_of_our_own_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch
     assert done.output[0].isdigit()
 
 
-def test_it_starts_without_importing_a_server_or_a_database() -> None:
-    program = """
-import sys, enschedule_cli.main
-print([name for name in ("flask", "sqlalchemy", "httpx", "gunicorn") if name in sys.modules])
+SLOW = (
+    "flask",
+    "sqlalchemy",
+    "gunicorn",
+    "rich",
+    "pygments",
+    "httpx",
+    "ruamel",
+    "enschedule_core",
+    "enschedule_client",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [
+        (["--help"], set()),
+        (["version"], set()),
+        (["get", "--help"], set()),
+        (["get", "schedules"], {"httpx", "enschedule_core", "enschedule_client"}),
+        (["get", "schedules", "-o", "json"], {"httpx", "enschedule_core", "enschedule_client"}),
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_what_it_needs_and_nothing_else(arguments: list[str], needed: set[str]) -> None:
+    """What is not imported takes no time; httpx without the command line that it brings along."""
+    program = f"""
+import sys
+from enschedule_cli.main import cli
+try:
+    cli({arguments}, prog_name="enschedule")
+except SystemExit:
+    pass
+print([name for name in {SLOW} if name in sys.modules], file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    environ = {"PATH": "/usr/bin", "HOME": "/nowhere", "ENSCHEDULE_URL": "http://127.0.0.1:1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
+    assert set(ast.literal_eval(done.stderr.splitlines()[-1])) == needed
+
+
+def test_each_module_of_a_command_is_listed_and_each_has_its_help() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    assert modules == {commands.module_of(name).rpartition(".")[2] for name in commands.COMMANDS}
+    context = click.Context(cli)
+    for name, line in commands.COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.help
+        assert (command.name, command.short_help) == (name, line)
 
 
 def test_the_migrate_command_makes_the_tables(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

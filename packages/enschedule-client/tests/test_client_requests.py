@@ -38,6 +38,11 @@ def test_every_route_has_its_method_path_and_body(client_of):
         "PUT /api/v1/schedules/ping": (client.schedules.put("ping", {"title": "x"}), {"title": "x"}),
         "PATCH /api/v1/schedules/ping": (client.schedules.patch("ping", {"tags": []}), {"tags": []}),
         "POST /api/v1/schedules/ping/restore": (client.schedules.restore("ping"), {}),
+        "POST /api/v1/schedules/ping/revert": (client.schedules.revert("ping"), {}),
+        "POST /api/v1/schedules/preview": (
+            client.schedules.preview([{"id": "ping"}], ["pong"]),
+            {"items": [{"id": "ping"}], "known": ["pong"]},
+        ),
         "POST /api/v1/schedules/ping/runs": (client.schedules.run("ping", {"a": 1}), {"data": {"a": 1}}),
         "POST /api/v1/schedules/ping/pause": (
             client.schedules.pause("ping", "why", moment),

@@ -80,6 +80,26 @@ def test_it_gives_up_when_the_worker_stays_away():
     assert 10 <= worker.now <= 14
 
 
+def test_it_stops_when_its_time_is_over_and_asks_for_no_longer_than_that():
+    worker = Worker(page(1), page(2), page(3), page(4), seconds_each=5.0)
+    waits = []
+
+    def ask(after, wait_seconds):
+        waits.append(wait_seconds)
+        return worker.ask(after, wait_seconds)
+
+    chunks = follow(ask, sleep=worker.sleep, monotonic=lambda: worker.now, timeout_seconds=12)
+    assert [chunk["seq"] for chunk in chunks] == [1, 2, 3]
+    assert waits == [12, 7, 2]
+
+
+def test_a_worker_that_is_away_when_the_time_is_over_is_not_waited_for():
+    worker = Worker(page(1), *[errors.WorkerUnreachable("gone")] * 9, seconds_each=1.0)
+    with pytest.raises(errors.WorkerUnreachable, match="gone"):
+        worker.follow(timeout_seconds=4)
+    assert 4 <= worker.now <= 6
+
+
 def test_each_outage_has_its_own_patience():
     gone = errors.WorkerUnreachable()
     outages = [answer for seq in range(1, 6) for answer in (gone, gone, page(seq))]

@@ -149,6 +149,13 @@ class TestOnPurpose:
             RunStatus.FAILED, OutcomeKind.EXCEPTION, "busy", retry=timedelta(seconds=30)
         )
         assert raising(Retry()).retry == "policy"
+        ended = raising(Retry(message="ended with 3", exit_code=3))
+        assert (ended.kind, ended.exit_code, ended.message, ended.retry) == (
+            OutcomeKind.EXIT,
+            3,
+            "ended with 3",
+            "policy",
+        )
 
     @pytest.mark.parametrize("bad", [-1, math.nan, math.inf])
     def test_retry_refuses_a_time_that_never_comes(self, bad: float) -> None:

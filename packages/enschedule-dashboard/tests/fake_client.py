@@ -133,6 +133,14 @@ class Schedules:
             raise Conflict(f"There is already a schedule {body['id']}.", errors=[FieldError("id", "This id is taken.")])
         return self._save(body, "created")
 
+    def revert(self, id: str) -> Json:
+        self.world.note("schedules.revert", id)
+        found = self._find(id)
+        if found["managed_by"] is None:
+            raise Conflict(f"{id} belongs to no file, so there is nothing to go back to.")
+        found["overridden"] = False
+        return self.get(id) | {"change": "updated"}
+
     def put(self, id: str, body: Json, if_match: Any = None) -> Json:
         self.world.note("schedules.put", id, body, if_match)
         return self._save(body | {"id": id}, "updated" if id in self.world.schedules else "created")

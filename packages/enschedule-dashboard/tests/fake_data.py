@@ -162,7 +162,10 @@ def schedule(
         "notify": None,
         "tags": [],
         "priority": 0,
+        "env": {},
+        "runbook": None,
         "managed_by": None,
+        "overridden": False,
         "revision": 7,
         "last_run": last
         and {

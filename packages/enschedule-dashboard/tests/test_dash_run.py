@@ -79,6 +79,42 @@ def test_a_pause_lasts_as_long_as_was_said(pages: Any, world: World, form: dict[
     assert 'action="/schedules/check-shop/resume"' in page
 
 
+def test_an_override_of_a_file_is_shown_and_can_be_undone(pages: Any, world: World) -> None:
+    world.schedules["check-shop"] |= {"managed_by": "file jobs/shop.yml", "overridden": True}
+    page = pages.get("/schedules/check-shop").get_data(as_text=True)
+    assert "It differs from file jobs/shop.yml." in page
+    assert 'action="/schedules/check-shop/revert"' in page
+    assert "file, edited" in pages.get("/schedules").get_data(as_text=True)
+    pages.post("/schedules/check-shop/revert")
+    assert asked(world, "schedules.revert") == [("schedules.revert", "check-shop")]
+    page = pages.get("/schedules/check-shop").get_data(as_text=True)
+    assert "check-shop is what" not in page
+    assert "is what file jobs/shop.yml says again" in page
+    assert "It differs from" not in page
+
+
+def test_a_runbook_is_beside_a_failure(pages: Any, world: World) -> None:
+    failing = next(one for one in world.schedules.values() if one["failing_since"])
+    failed = next(one for one in world.runs.values() if one["status"] == "failed" and one["schedule"])
+    for schedule in world.schedules.values():
+        schedule["runbook"] = "https://wiki.example.org/what-to-do"
+    failing["env"] = {"STAGE": "<live>"}
+    page = pages.get(f"/schedules/{failing['id']}").get_data(as_text=True)
+    assert 'What to do: <a class="link" href="https://wiki.example.org/what-to-do"' in page
+    assert "<dt>$STAGE</dt><dd>&lt;live&gt;</dd>" in page
+    assert "What to do: " in pages.get(f"/runs/{failed['id']}").get_data(as_text=True)
+    good = next(one for one in world.runs.values() if one["status"] == "succeeded")
+    assert "What to do: " not in pages.get(f"/runs/{good['id']}").get_data(as_text=True)
+
+
+def test_without_permission_an_override_is_only_shown(pages: Any, world: World) -> None:
+    world.schedules["check-shop"] |= {"managed_by": "file jobs/shop.yml", "overridden": True}
+    world.permissions = ["read"]
+    page = pages.get("/schedules/check-shop").get_data(as_text=True)
+    assert "It differs from" in page
+    assert "/revert" not in page
+
+
 def test_a_pause_until_nonsense_is_refused(pages: Any, world: World) -> None:
     answer = pages.post("/schedules/check-shop/pause", {"until": "tomorrow"})
     assert answer.status_code == 422

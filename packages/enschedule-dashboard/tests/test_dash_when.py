@@ -148,11 +148,32 @@ STORED = {
     "on_failure": "tell",
     "retention": {"days": 30, "runs": 20, "failures_days": 0},
     "notify": "https://hooks.example.org/ops",
+    "runbook": "https://wiki.example.org/erp",
+    "env": {"STAGE": "live", "EMPTY": ""},
 }
 
 
 def test_opening_and_saving_policies_changes_nothing() -> None:
     assert policy_form.from_schedule(STORED).body() == STORED
+
+
+@pytest.mark.parametrize(
+    ("text", "env"),
+    [("A=1\n\n B = x=y ", {"A": "1", "B": "x=y"}), ('{"A": "1\\n2"}', {"A": "1\n2"}), ("", {}), ("{}", {})],
+)
+def test_variables_are_lines_or_json(text: str, env: dict[str, str]) -> None:
+    body = policy_form.from_post(MultiDict({"env": text})).body()
+    assert body is not None
+    assert body["env"] == env
+    assert policy_form.from_schedule({"env": env}).body() == policy_form.PolicyForm().body() | {"env": env}  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("text", ["A", "A=1\nA=2", '{"A"'])
+def test_what_are_no_variables(text: str) -> None:
+    form = policy_form.from_post(MultiDict({"env": text}))
+    assert form.body() is None
+    assert form.errors["env"]
+    assert form.is_wrong_where
 
 
 def test_what_a_group_of_policies_says_folded() -> None:

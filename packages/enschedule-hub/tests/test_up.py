@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from enschedule_core.plugins import load_handlers
 from enschedule_hub import up as module
-from enschedule_hub.up import LOOPBACK_NETWORKS, command, embedded
+from enschedule_hub.up import ALL_AND_SHELL, LOOPBACK_NETWORKS, command, embedded
 
-LOOPBACK = {"SQLITE": "enschedule.db", "ENSCHEDULE_FETCH_ALLOW_PRIVATE": LOOPBACK_NETWORKS}
+LOOPBACK = {
+    "SQLITE": "enschedule.db",
+    "ENSCHEDULE_FETCH_ALLOW_PRIVATE": LOOPBACK_NETWORKS,
+    "IMPORT_HANDLERS": ALL_AND_SHELL,
+}
 
 
 def test_without_anything_there_is_a_file_here_and_handlers_may_call_this_machine() -> None:
@@ -38,7 +43,14 @@ def test_on_loopback_the_fetch_handler_may_call_this_machine(host: str) -> None:
     "environ", [{"HOST": "0.0.0.0"}, {"HOST": "::"}, {"HOST": "127.0.0.1", "ENSCHEDULE_HOST": "0.0.0.0"}]
 )
 def test_bound_to_the_network_it_may_not(environ: dict[str, str]) -> None:
-    assert "ENSCHEDULE_FETCH_ALLOW_PRIVATE" not in embedded(environ)
+    assert not {"ENSCHEDULE_FETCH_ALLOW_PRIVATE", "IMPORT_HANDLERS"} & set(embedded(environ))
+
+
+def test_on_loopback_there_is_the_shell_handler_unless_handlers_are_named() -> None:
+    loaded = {one.id for one in load_handlers(import_handlers=embedded({})["IMPORT_HANDLERS"]).handlers()}
+    assert {"fetch", "log-job", "shell"} <= loaded
+    assert embedded({"IMPORT_HANDLERS": "enschedule-log-handler"})["IMPORT_HANDLERS"] == "enschedule-log-handler"
+    assert "IMPORT_HANDLERS" not in embedded({"WORKER_URL": "http://127.0.0.1:8080"})
 
 
 def test_the_given_environment_is_left_alone() -> None:

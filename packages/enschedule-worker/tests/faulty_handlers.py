@@ -34,6 +34,12 @@ def inside(context: Context) -> None:
     context.progress(0, "inside")
 
 
+@fault
+def look_around(data: dict[str, Any], context: Context) -> list[Any]:
+    """Return a variable of its schedule, and the hour that the epoch began at here."""
+    return [os.environ.get("STAGE"), time.localtime(0).tm_hour]
+
+
 # ---------------------------------------------------------------- the end of the process
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,83 @@ def test_migrate_says_what_is_wrong_in_one_message(tmp_path: Path, monkeypatch: 
     assert done.exit_code == 2
     assert "SQLITE" in done.output
     assert "Traceback" not in done.output
+
+
+# --- Backup ---
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database in the current folder, with one row that is only in its write-ahead log, and somebody who writes."""
+    monkeypatch.chdir(tmp_path)
+    prepare(read_settings({"SQLITE": "enschedule.db"}))
+    return tmp_path / "enschedule.db"
+
+
+def back_up(*arguments: str, **environ: str) -> tuple[int, str]:
+    done = CliRunner(env=environ).invoke(commands.backup, list(arguments))
+    assert "Traceback" not in done.output
+    return done.exit_code, done.output
+
+
+def test_a_backup_is_whole_while_somebody_writes(database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        writer.execute("CREATE TABLE notes (text)")
+        writer.execute("INSERT INTO notes VALUES ('committed')")
+        assert database.with_name("enschedule.db-wal").stat().st_size > 0
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("INSERT INTO notes VALUES ('not yet')")
+        code, said = back_up("copy.db")
+        writer.execute("ROLLBACK")
+    copy = database.with_name("copy.db")
+    assert code == 0, said
+    assert f"copied to copy.db ({copy.stat().st_size:,} bytes)" in said
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as reader:
+        assert reader.execute("SELECT text FROM notes").fetchall() == [("committed",)]
+        assert reader.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    prepare(read_settings({"SQLITE": "copy.db", "ENSCHEDULE_MIGRATE": "check"}))
+    left = {path.name for path in database.parent.iterdir() if not path.name.startswith(("enschedule.db", "copy.db"))}
+    assert left == set()
+
+
+def test_a_file_that_is_there_is_replaced_only_when_told_so(database: Path) -> None:
+    copy = database.with_name("copy.db")
+    copy.write_text("precious")
+    assert back_up("copy.db")[0] == 2
+    assert copy.read_text() == "precious"
+    assert back_up("--force", "copy.db")[0] == 0
+    assert copy.read_bytes().startswith(b"SQLite format 3")
+    assert back_up("--force", "enschedule.db")[0] == 2, "not over the database itself"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "said"),
+    [
+        (["nowhere/copy.db"], {}, "There is no folder nowhere"),
+        (["copy.db", "--database", "none.db"], {}, "none.db"),
+        (["copy.db"], {"SQLITE": "none.db"}, "there is no database"),
+        (["copy.db"], {"SQLITE": ":memory:"}, "SQLITE"),
+        (["copy.db"], {"POSTGRES": "postgres://user:secret@db/jobs"}, "pg_dump"),
+        (["copy.db"], {"MARIADB": "mariadb://user:secret@db/jobs"}, "mariadb-dump"),
+        ([], {}, "FILE"),
+    ],
+)
+@pytest.mark.usefixtures("database")
+def test_what_cannot_be_copied_is_said(arguments: list[str], environ: dict[str, str], said: str) -> None:
+    code, shown = back_up(*arguments, **environ)
+    assert code == 2
+    assert said in shown
+    assert "secret" not in shown
+    assert not Path("copy.db").exists()
+
+
+def test_another_programs_database_and_a_damaged_one_are_refused(database: Path) -> None:
+    with closing(sqlite3.connect("other.db")) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    assert "not a database of Enschedule" in back_up("copy.db", "--database", "other.db")[1]
+    raw = bytearray(database.read_bytes())
+    raw[4096 : 4096 * 12] = b"\xff" * (4096 * 11)
+    Path("broken.db").write_bytes(raw)
+    assert back_up("copy.db", "--database", "broken.db")[0] in (1, 2)
+    assert not Path("copy.db").exists()

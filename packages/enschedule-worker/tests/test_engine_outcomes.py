@@ -16,6 +16,16 @@ def custom(world: World, function: Any, **more: Any) -> Any:
     return outcome(world, {"name": "it"}, "custom", **more)
 
 
+def test_in_a_thread_a_schedule_with_variables_of_its_own_fails_and_says_why(world: World) -> None:
+    world.add(schedule="manual", env={"STAGE": "live"}, retry={"max_attempts": 3})
+    run_id = world.run()
+    world.settle()
+    row = world.row(run_id)
+    assert (row.status, world.handlers.calls) == ("failed", [])
+    assert "Set ENSCHEDULE_EXECUTOR=process" in row.message
+    assert world.statuses() == ["failed"]
+
+
 def test_a_run_keeps_its_times_result_and_output(world: World) -> None:
     def work(_data: Any, _context: Any) -> Any:
         print("half way")

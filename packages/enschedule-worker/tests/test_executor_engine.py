@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +55,7 @@ def child_of(world: World, run_id: int) -> int:
 
 
 def ended(world: World, run_id: int) -> Any:
-    world.until(lambda: world.row(run_id).status != "running")
+    world.until(lambda: world.row(run_id).status not in {"queued", "running"})
     return world.row(run_id)
 
 
@@ -61,6 +63,18 @@ def works(world: World) -> None:
     world.add("next", schedule="manual", handler="h", data={"do": "pid"})
     run_id = world.run("next")
     world.until(lambda: world.row(run_id).status == "succeeded")
+
+
+def test_a_runs_schedule_sets_variables_for_it_and_for_no_other(make: Callable[..., World]) -> None:
+    world = make()
+    look = {"handler": "h", "data": {"do": "look_around"}, "schedule": "manual"}
+    world.add("with", **look, env={"STAGE": "live", "TZ": "Asia/Tokyo"})
+    world.add("without", **look)
+    expected = {"with": ["live", 9], "without": [None, time.localtime(0).tm_hour]}
+    for name in ("with", "without", "with", "without"):
+        for own in ({}, {"data": {"do": "look_around", "again": True}}):  # data of a run's own too
+            row = ended(world, world.run(name, **own))
+            assert (row.status, json.loads(world.detail(row.id).result)) == ("succeeded", expected[name])
 
 
 def test_a_run_that_stops_when_told_at_its_deadline(make: Callable[..., World]) -> None:

@@ -131,7 +131,7 @@ def test_once_when_it_begins_to_fail_and_once_when_it_recovers(world: World, rec
 
 
 def test_what_it_says(world: World, receiver: Receiver) -> None:
-    maybe(world, notify=receiver.url)
+    maybe(world, notify=receiver.url, runbook="https://wiki.example.org/backup")
     fails(world)
     send(sender(world))
     [document], [headers] = receiver.got, receiver.headers
@@ -142,6 +142,7 @@ def test_what_it_says(world: World, receiver: Receiver) -> None:
         "at": "2026-11-24T12:00:00Z",
         "text": "Nightly backup is failing: ValueError: no luck",
         "schedule": {"id": "s", "title": "Nightly backup"},
+        "runbook": "https://wiki.example.org/backup",
         "error": {"kind": "exception", "message": "ValueError: no luck", "exit_code": None},
         "output": [f"line {number}" for number in range(10, 30)],
         "link": "https://jobs.example.org/runs/1",

@@ -10,6 +10,7 @@ from engine_kit import ACTOR, World, going_on
 from sqlalchemy import func, select, update
 
 from enschedule_core.errors import Unavailable
+from enschedule_worker.api import Bell
 from enschedule_worker.service import output as reading
 from enschedule_worker.store import bulk, output
 from enschedule_worker.store.models import Output, Run
@@ -140,6 +141,7 @@ def test_who_waits_gets_what_is_printed_and_the_end(world: World) -> None:
 
     class Bell:
         count = 0
+        is_muted = False
 
         def wait(self, seen: int, seconds: float) -> None:
             bell.wait(60)
@@ -162,3 +164,24 @@ def test_who_waits_gets_what_is_printed_and_the_end(world: World) -> None:
     [page] = found
     assert [item["text"] for item in page["items"]] == ["after\n"]
     assert (page["complete"], page["status"]) == (True, "succeeded")
+
+
+def test_nobody_waits_while_the_server_stops(world: World) -> None:
+    run_id = going_on(world)
+    world.advance(1)
+    world.turn()
+    bell = Bell()
+    cursor = reading.Cursor(after=reading.read(world.database, ACTOR, run_id, reading.Cursor())["next_after"])
+    found: list[Any] = []
+
+    def wait() -> None:
+        found.append(reading.read_waiting(world.database, ACTOR, run_id, cursor, seconds=20, bell=bell))
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    bell.mute()
+    waiting.join(15)  # of the 20 that it would wait
+    [page] = found
+    assert (page["items"], page["complete"], page["status"]) == ([], False, "running")
+    world.handlers.gates["gate"].open()
+    world.settle()

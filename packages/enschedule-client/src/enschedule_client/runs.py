@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypedDict, Unpack, cast
+from typing import Any, Final, Literal, TypedDict, Unpack, cast
 
 from enschedule_client.call import Call, Repeat, segment
 from enschedule_client.resources import Resource, to_the_end, wire_filter
 from enschedule_client.stream import follow
 from enschedule_core.wire.types import OutputChunk, OutputPage, Page, Run, RunActions, RunDetail, Stream
 
+_BEHIND_ALL: Final = 2**31 - 1
+
 
 class RunFilters(TypedDict, total=False):
     """What narrows a list of runs; what is ``None`` is left out.
 
-    ``limit`` is 1 to 200 (default 50). ``status`` may be several. ``from_`` and ``to`` bound
-    ``queued_at``. Newest first, always.
+    ``limit`` is 1 to 200 (default 50). ``status`` may be several; ``tag``, of the run's schedule, too, apart by
+    commas, and all of them are meant. ``from_`` and ``to`` bound ``queued_at``. Newest first, always.
     """
 
     limit: int | None
@@ -131,14 +133,48 @@ class Runs(Resource):
         return cast("OutputPage", self._caller.json(call))
 
     def follow(
-        self, id: int, *, after: int = 0, stream: Stream | None = None, give_up_after_seconds: float = 60.0
+        self,
+        id: int,
+        *,
+        after: int = 0,
+        stream: Stream | None = None,
+        give_up_after_seconds: float = 60.0,
+        timeout_seconds: float | None = None,
     ) -> Iterator[OutputChunk]:
-        """Yield what the run prints, as it prints it, until it ends; see :func:`enschedule_client.stream.follow`."""
+        """Yield what the run prints, as it prints it, until it ends or ``timeout_seconds`` are over.
+
+        See :func:`enschedule_client.stream.follow`.
+        """
 
         def ask(cursor: int, wait_seconds: float) -> OutputPage:
             return self.output(id, cursor, wait_seconds, stream)
 
-        return follow(ask, after=after, give_up_after_seconds=give_up_after_seconds, sleep=self._caller.sleep)
+        return follow(
+            ask,
+            after=after,
+            give_up_after_seconds=give_up_after_seconds,
+            timeout_seconds=timeout_seconds,
+            sleep=self._caller.sleep,
+        )
+
+    def wait(self, id: int, *, timeout_seconds: float | None = None, give_up_after_seconds: float = 60.0) -> RunDetail:
+        """Return the run once it has ended, or as it is when ``timeout_seconds`` are over.
+
+        A worker that goes away meanwhile is waited for, up to ``give_up_after_seconds``.
+        """
+
+        def ask(_: int, wait_seconds: float) -> OutputPage:
+            # Behind every chunk there can be, so that it answers for the end and for nothing else.
+            return self.output(id, _BEHIND_ALL, wait_seconds)
+
+        for _ in follow(
+            ask,
+            give_up_after_seconds=give_up_after_seconds,
+            timeout_seconds=timeout_seconds,
+            sleep=self._caller.sleep,
+        ):
+            pass
+        return self.get(id)
 
     def text(self, id: int, stream: Stream | None = None) -> str:
         """Return everything the run has printed so far, as one text: both streams in order, or one of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
@@ -14,6 +14,7 @@ from enschedule_core.wire.types import (
     HistoryEntry,
     NextSlots,
     Page,
+    PreviewedSchedules,
     Run,
     Schedule,
     ScheduleActions,
@@ -115,6 +116,21 @@ class Schedules(Resource):
     def restore(self, id: str, if_match: int | str | None = None) -> Schedule:
         """Bring a deleted schedule back."""
         return cast("Schedule", self._post(_path(id, "restore"), if_match=if_match))
+
+    def revert(self, id: str) -> ChangedSchedule:
+        """Give it the definition again that its owner, such as a file, has said.
+
+        Raises :class:`~enschedule_core.errors.Conflict` for a schedule that belongs to nobody.
+        """
+        return cast("ChangedSchedule", self._post(_path(id, "revert")))
+
+    def preview(self, items: Sequence[Mapping[str, Any]], known: Collection[str] = ()) -> PreviewedSchedules:
+        """Return in ``items`` what a :meth:`put` of each definition would do, or the problem with it; nothing is done.
+
+        At most 200 definitions; ``known`` are ids that will be there by then, for ``on_success`` and ``on_failure``.
+        """
+        call = Call("POST", "schedules/preview", body={"items": [*items], "known": [*known]}, repeat=Repeat.ALWAYS)
+        return cast("PreviewedSchedules", self._caller.json(call))
 
     def run(self, id: str, data: Mapping[str, Any] | None = None, idempotency_key: str | None = None) -> Run:
         """Run now, leaving ``due_at`` alone; ``data`` replaces the schedule's own for this run.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 
 from enschedule_core.errors import Unavailable
 from enschedule_core.wire.types import OutputChunk, OutputPage
@@ -18,10 +19,11 @@ def follow(
     *,
     after: int = 0,
     give_up_after_seconds: float = 60.0,
+    timeout_seconds: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[OutputChunk]:
-    """Yield chunks from the cursor ``after`` on until the run is complete.
+    """Yield chunks from the cursor ``after`` on until the run is complete, or ``timeout_seconds`` are over.
 
     ``ask(after, wait_seconds)`` fetches a page. Each chunk comes once and in order: the cursor only
     moves past what was yielded, so a worker that goes away (restart, broken connection, 503) costs a
@@ -30,13 +32,14 @@ def follow(
     """
     fence: int | None = None
     lost_at: float | None = None
+    until = inf if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
         asked_at = monotonic()
         try:
-            page = ask(after, LONGEST_WAIT_SECONDS)
+            page = ask(after, max(0.0, min(LONGEST_WAIT_SECONDS, until - asked_at)))
         except Unavailable:
             lost_at = asked_at if lost_at is None else lost_at
-            if monotonic() - lost_at >= give_up_after_seconds:
+            if monotonic() - lost_at >= give_up_after_seconds or monotonic() >= until:
                 raise
             sleep(_PAUSE_SECONDS)
             continue
@@ -46,7 +49,7 @@ def follow(
             continue
         fence = page["fence"]
         yield from page["items"]
-        if page["complete"]:
+        if page["complete"] or monotonic() >= until:
             return
         after = page["next_after"]
         if not page["items"] and monotonic() - asked_at < _QUICK_SECONDS:

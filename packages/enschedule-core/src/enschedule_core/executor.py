@@ -26,6 +26,9 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,49}")
 class Call:
     """What a handler is called with. Instants are microseconds since 1970, UTC; ``data`` is JSON text.
 
+    ``env`` is a JSON object of environment variables that the handler sees besides those of its process, or ``None``;
+    an executor that cannot give it these must not call it.
+
     Every member is a text, a number or ``None``, so that a call can be sent anywhere.
     """
 
@@ -38,6 +41,7 @@ class Call:
     schedule_id: str | None = None
     deadline: int | None = None
     idempotency_key: str | None = None
+    env: str | None = None
 
     def perform(
         self, registry: Registry, channel: Channel, *, hint: Callable[[BaseException], str] = environment_hint

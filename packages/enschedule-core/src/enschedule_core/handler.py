@@ -38,15 +38,16 @@ class Retry(Exception):
     """Raised by a handler: this attempt failed, try again.
 
     ``after_seconds`` is how long to wait; left out, the schedule's policy says. The number of attempts
-    stays the policy's.
+    stays the policy's. ``exit_code`` is that of a program whose end it was.
     """
 
-    def __init__(self, after_seconds: float | None = None, message: str = "") -> None:
+    def __init__(self, after_seconds: float | None = None, message: str = "", *, exit_code: int | None = None) -> None:
         if after_seconds is not None and not 0 <= after_seconds < float("inf"):
             raise ValueError(f"after_seconds must be 0 or more, for example 30, not {after_seconds}")
         super().__init__(message)
         self.after_seconds = after_seconds
         self.message = message
+        self.exit_code = exit_code
 
 
 class Fail(Exception):

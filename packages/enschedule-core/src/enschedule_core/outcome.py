@@ -110,7 +110,9 @@ def _ended(error: BaseException, hint: Callable[[BaseException], str]) -> Outcom
             after = error.after_seconds
             return replace(
                 failed,
+                kind=OutcomeKind.EXCEPTION if error.exit_code is None else OutcomeKind.EXIT,
                 message=message,
+                exit_code=error.exit_code,
                 retry="policy" if after is None else timedelta(seconds=min(after, _LONGEST_WAIT_SECONDS)),
             )
         case EnscheduleError():

@@ -19,9 +19,19 @@ from enschedule_core.registrar import collecting
 from enschedule_core.registry import Registry
 from enschedule_core.source import BrokenPlugin, Source
 
-__all__ = ["ENTRY_POINTS", "PLUGIN_API", "BrokenPlugin", "Source", "collecting", "load_handlers"]
+__all__ = [
+    "ENTRY_POINTS",
+    "ENTRY_POINTS_WHEN_NAMED",
+    "PLUGIN_API",
+    "BrokenPlugin",
+    "Source",
+    "collecting",
+    "load_handlers",
+]
 
 ENTRY_POINTS = "enschedule.handlers"
+ENTRY_POINTS_WHEN_NAMED = "enschedule.handlers.named"
+_EVERY_INSTALLED = "*"
 _API_EXTRA = re.compile(r"plugin_api_(\d+)")  # importlib.metadata splits extras at everything but word characters
 _EXAMPLE = "IMPORT_HANDLERS=enschedule-fetch-handler,my_package.handlers:ping,jobs/backup.py"
 
@@ -36,8 +46,9 @@ def load_handlers(
 
     ``import_handlers`` (IMPORT_HANDLERS): comma-separated distributions (``enschedule-fetch-handler``, or as npm
     writes it, ``@enschedule/fetch-handler``), modules (``my_pkg.handlers``), names in modules
-    (``my_pkg.handlers:ping``), and ``.py`` files; exactly these are loaded. ``None`` or blank: every installed
-    entry point of the group ``enschedule.handlers``, by name. ``handlers_dir`` (HANDLERS_DIR) adds each ``*.py`` in
+    (``my_pkg.handlers:ping``), and ``.py`` files; exactly these are loaded. ``None``, blank or an item ``*``: every
+    installed entry point of the group ``enschedule.handlers``, by name; those of ``enschedule.handlers.named`` are
+    loaded only where their distribution is named. ``handlers_dir`` (HANDLERS_DIR) adds each ``*.py`` in
     it, by name, those that begin with ``_`` left out. ``extra`` comes first: handlers of the program itself.
 
     What is not there raises :class:`ConfigurationError`, which names the variable. What is there but cannot be
@@ -47,15 +58,26 @@ def load_handlers(
     for handler in extra:
         registry.register(handler)
     if import_handlers is None or not import_handlers.strip():
-        for entry_point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda one: (one.name, one.value)):
-            _load_entry_point(registry, entry_point)
+        _load_installed(registry)
     else:
-        for item in filter(None, (part.strip() for part in import_handlers.split(","))):
-            _load_item(registry, item)
+        items = list(filter(None, (part.strip() for part in import_handlers.split(","))))
+        for item in items:
+            if item == _EVERY_INSTALLED:
+                _load_installed(registry, but=[_normal(_without_scope(one)) for one in items])
+            else:
+                _load_item(registry, item)
     if handlers_dir is not None:
         for path in _files(handlers_dir):
             _load_file(registry, path)
     return registry
+
+
+def _load_installed(registry: Registry, *, but: Iterable[str] = ()) -> None:
+    """Load every installed entry point, except those of distributions that are named besides."""
+    named = set(but)
+    for entry_point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda one: (one.name, one.value)):
+        if entry_point.dist is None or _normal(entry_point.dist.name) not in named:
+            _load_entry_point(registry, entry_point)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -132,10 +154,15 @@ def _without_scope(item: str) -> str:
 
 def _entry_points_of(distribution: str) -> list[metadata.EntryPoint]:
     wanted = _normal(distribution)
-    found = metadata.entry_points(group=ENTRY_POINTS)
     return sorted(
-        (one for one in found if one.dist is not None and _normal(one.dist.name) == wanted), key=lambda one: one.name
+        (one for one in _offered() if one.dist is not None and _normal(one.dist.name) == wanted),
+        key=lambda one: one.name,
     )
+
+
+def _offered() -> Iterator[metadata.EntryPoint]:
+    for group in (ENTRY_POINTS, ENTRY_POINTS_WHEN_NAMED):
+        yield from metadata.entry_points(group=group)
 
 
 def _normal(name: str) -> str:
@@ -168,6 +195,6 @@ def _hint(item: str) -> str:
 
 
 def _installed() -> Iterator[str]:
-    for entry_point in metadata.entry_points(group=ENTRY_POINTS):
+    for entry_point in _offered():
         if entry_point.dist is not None:
             yield entry_point.dist.name

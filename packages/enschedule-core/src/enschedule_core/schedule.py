@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-RESERVED_IDS = frozenset({"new", "actions"})
+RESERVED_IDS = frozenset({"new", "actions", "preview"})
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 TAGS_MAX = 20
@@ -22,6 +22,12 @@ WORKER_TAG_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 WORKER_TAGS_MAX = 10
 GROUP_PATTERN = ID_PATTERN
 NOTIFY_MAX = 500
+RUNBOOK_MAX = 500
+ENV_MAX = 50
+ENV_CHARACTERS_MAX = 20_000
+ENV_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+#: what says how the server and its handlers are to be trusted, or puts other code into their processes
+ENV_REFUSED = ("ENSCHEDULE_", "LD_", "DYLD_", "PYTHON")
 NOTIFY_NOBODY = "none"
 _RETRY_NUMBERS = ("max_attempts", "delay_seconds", "max_delay_seconds", "jitter")
 

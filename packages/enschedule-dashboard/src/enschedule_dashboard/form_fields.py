@@ -157,11 +157,16 @@ def _pointer(root: Mapping[str, Any], reference: str) -> Any:
 
 
 def _types(schema: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """Return the one type that is not null, if there is one, and whether null is allowed."""
+    """Return the one type that is not null, if there is one, and whether null is allowed.
+
+    Long text may stand for more: what is not text is then written as JSON.
+    """
     raw = schema.get("type")
     names = [raw] if isinstance(raw, str) else list(raw or ())
     nullable = "null" in names or bool(schema.get("nullable"))
     names = [name for name in names if name != "null"]
+    if "string" in names and schema.get("x-multiline"):
+        return "string", nullable
     return (str(names[0]) if len(names) == 1 else None), nullable
 
 

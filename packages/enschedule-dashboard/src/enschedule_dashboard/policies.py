@@ -148,4 +148,5 @@ def facts(schedule: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Told", {"none": "nobody"}.get(str(schedule.get("notify")), schedule.get("notify"))),
     ]
     found += [(name, str(words)) for name, words in further if words]
+    found += [(f"${name}", str(value)) for name, value in (schedule.get("env") or {}).items()]
     return found

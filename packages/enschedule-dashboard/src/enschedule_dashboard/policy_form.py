@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ _PLACES = {
     "on_success": "on_success",
     "on_failure": "on_failure",
     "notify": "notify",
+    "runbook": "runbook",
+    "env": "env",
     "worker": "worker_id",
     "worker.id": "worker_id",
     "worker.tags": "worker_tags",
@@ -48,7 +51,10 @@ _PLACES = {
     "retention.runs": "keep_runs",
     "retention.failures_days": "keep_failures_days",
 }
-WHERE = ("worker_id", "worker_tags", "max_running", "concurrency_group", "keep_days", "keep_runs", "keep_failures_days")
+WHERE = (
+    *("worker_id", "worker_tags", "max_running", "concurrency_group"),
+    *("keep_days", "keep_runs", "keep_failures_days", "env"),
+)
 """The controls of the group "Where and how much"."""
 
 _DEFAULTS = {
@@ -66,6 +72,7 @@ _DEFAULTS = {
     "on_success": "",
     "on_failure": "",
     "notify": "",
+    "runbook": "",
     **dict.fromkeys(WHERE, ""),
 }
 
@@ -145,7 +152,7 @@ class PolicyForm:
             },
             "on_lost": self.values["on_lost"] or None,
             **self._where(),
-            **{name: self.values[name].strip() or None for name in ("on_success", "on_failure", "notify")},
+            **{name: self.values[name].strip() or None for name in ("on_success", "on_failure", "notify", "runbook")},
         }
         for name in ("delay_seconds", "max_delay_seconds"):
             if found["retry"][name] is None:
@@ -157,6 +164,7 @@ class PolicyForm:
             "worker": {"id": self.values["worker_id"].strip() or None, "tags": self._words("worker_tags")},
             "max_running": self._number("max_running"),
             "concurrency_group": self.values["concurrency_group"].strip() or None,
+            "env": self._variables("env"),
             "retention": {
                 "days": self._number("keep_days"),
                 "runs": self._number("keep_runs"),
@@ -167,6 +175,24 @@ class PolicyForm:
     def _words(self, control: str) -> list[str]:
         """Return words that are separated by commas or spaces, each once and in order, as the API keeps them."""
         return sorted(set(self.values[control].replace(",", " ").split()))
+
+    def _variables(self, control: str) -> dict[str, str]:
+        """Return environment variables: lines of ``NAME=value``, or a JSON object where a value has several lines."""
+        text = self.values[control].strip()
+        if text.startswith("{"):
+            try:
+                read = json.loads(text)
+            except ValueError:
+                self._add(control, 'This is not a JSON object of texts. Write for example {"STAGE": "live"}.')
+                return {}
+            return dict(read)  # it begins with a brace
+        found: dict[str, str] = {}
+        for line in filter(None, map(str.strip, text.splitlines())):
+            name, separator, value = line.partition("=")
+            if not separator or name.strip() in found:
+                self._add(control, f"“{line}” is not a variable of its own. Write for example STAGE=live.")
+            found[name.strip()] = value.strip()
+        return found
 
     def _number(self, control: str) -> int | None:
         return self._whole(control, 1) if self.values[control].strip() else None
@@ -216,6 +242,13 @@ class PolicyForm:
         return share
 
 
+def variables_text(env: Mapping[str, str]) -> str:
+    """Return environment variables as the form reads them."""
+    if any(value != value.strip() or len(value.splitlines()) > 1 for value in env.values()):
+        return json.dumps(dict(env), indent=2, ensure_ascii=False)
+    return "\n".join(f"{name}={value}" for name, value in env.items())
+
+
 def from_schedule(schedule: Mapping[str, Any]) -> PolicyForm:
     """Return the form for a stored schedule."""
     retry, catch_up = schedule.get("retry") or {}, schedule.get("catch_up") or {}
@@ -225,7 +258,8 @@ def from_schedule(schedule: Mapping[str, Any]) -> PolicyForm:
         "worker_id": worker.get("id"),
         "worker_tags": ", ".join(worker.get("tags") or ()),
         **{name: schedule.get(name) for name in ("max_running", "concurrency_group")},
-        **{name: schedule.get(name) for name in ("on_success", "on_failure", "notify")},
+        **{name: schedule.get(name) for name in ("on_success", "on_failure", "notify", "runbook")},
+        "env": variables_text(schedule.get("env") or {}),
         "keep_days": retention.get("days"),
         "keep_runs": retention.get("runs"),
         "keep_failures_days": retention.get("failures_days"),

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 import click
 
 LOOPBACK_NETWORKS = "127.0.0.0/8,::1"
+ALL_AND_SHELL = "*,enschedule-shell-handler"
 DATABASE = "enschedule.db"
 _DATABASE_VARIABLES = ("WORKER_URL", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
 
@@ -21,6 +22,8 @@ _DATABASE_VARIABLES = ("WORKER_URL", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "
 def command(host: str | None, port: str | None, database: str | None) -> None:
     """Start dashboard, REST API and worker in one process, with all installed handlers.
 
+    The shell handler is among them while it listens on this machine only; elsewhere IMPORT_HANDLERS must name it.
+
     Environment variables are heard as by enschedule-dashboard; options win over them. Ctrl-C stops.
     """
     given = {"ENSCHEDULE_HOST": host, "ENSCHEDULE_PORT": port, "SQLITE": database}
@@ -31,8 +34,8 @@ def command(host: str | None, port: str | None, database: str | None) -> None:
 def embedded(environ: Mapping[str, str]) -> dict[str, str]:
     """Return ``environ`` with the defaults of the embedded start.
 
-    A database file in the working directory where none is named; and on loopback, the fetch handler may call this
-    machine, because whoever can reach the dashboard then can do so anyway.
+    A database file in the working directory where none is named. On loopback, the fetch handler may call this
+    machine, and there is the shell handler, because whoever can reach the dashboard then can do both anyway.
     """
     found = dict(environ)
     if not any(
@@ -42,6 +45,8 @@ def embedded(environ: Mapping[str, str]) -> dict[str, str]:
     host = found.get("ENSCHEDULE_HOST") or found.get("HOST") or "127.0.0.1"
     if _is_loopback(host):
         found.setdefault("ENSCHEDULE_FETCH_ALLOW_PRIVATE", LOOPBACK_NETWORKS)
+        if not found.get("WORKER_URL", "").strip() and not found.get("IMPORT_HANDLERS", "").strip():
+            found["IMPORT_HANDLERS"] = ALL_AND_SHELL
     return found
 
 

@@ -10,6 +10,7 @@ import socket
 import time
 import uuid
 from importlib import metadata
+from pathlib import Path
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -36,7 +37,7 @@ from enschedule_worker.store.listen import Listener
 from enschedule_worker.store.models import Base
 from enschedule_worker.store.runs import Holder
 
-__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "prepare"]
+__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "prepare", "revision"]
 
 logger = logging.getLogger(__name__)
 __version__ = metadata.version("enschedule-worker")
@@ -67,6 +68,7 @@ class Worker:
             guard=settings.guard,
         )
         self._pid: int | None = None
+        self._bell = api.Bell()
         api.register(
             self.app,
             api.ApiContext(
@@ -81,6 +83,7 @@ class Worker:
                 version=__version__,
                 default_timezone=settings.default_timezone,
                 keep=keep,
+                bell=self._bell,
                 settings=settings.in_force,
             ),
         )
@@ -90,6 +93,7 @@ class Worker:
         if self._pid is not None:
             return
         self._pid = os.getpid()
+        self._bell.unmute()
         # What was loaded until now stays: the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
@@ -104,6 +108,7 @@ class Worker:
         if self._pid != os.getpid():
             return
         self._pid = None
+        self._bell.mute()  # whoever follows a run asks again, and finds the next start
         self.engine.stop(grace_seconds=grace_seconds)
         self._notices.stop()
         self._listener.stop()
@@ -196,6 +201,28 @@ def prepare(settings: WorkerSettings) -> None:
     if settings.database is None:
         raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
     _open(Flask("enschedule_prepare", static_folder=None), settings).dispose()
+
+
+def revision(settings: WorkerSettings) -> str | None:
+    """Return the revision of the database, changing nothing; ``None`` for one that is empty or not made yet.
+
+    Raises :class:`ConfigurationError` for a database that cannot be used.
+    """
+    location = settings.database
+    if location is None:
+        raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
+    if location.dialect == "sqlite" and not Path(location.database).exists():
+        return None  # :memory:, or gone: to connect would make the file
+    engine = _bind(Flask("enschedule_look", static_folder=None), settings)
+    database = Database(engine)
+    try:
+        connect.check(engine, location)
+        with database.read() as tx:
+            return migrate.current(tx)
+    except (Unavailable, DBAPIError) as problem:
+        raise (troubles.unusable(location, problem) or problem) from None
+    finally:
+        database.dispose()
 
 
 def _open(app: Flask, settings: WorkerSettings) -> Database:

@@ -187,6 +187,7 @@ OTHERS = (
     ALLOW_PRIVATE,
     Setting("ENSCHEDULE_URL", Kind.TEXT, None, "Read by the command line."),
     Setting("ENSCHEDULE_API_KEY", Kind.TEXT, None, "Read by the command line.", secret=True),
+    Setting("ENSCHEDULE_CONTEXT_FILE", Kind.TEXT, None, "Read by the command line."),
 )
 
 

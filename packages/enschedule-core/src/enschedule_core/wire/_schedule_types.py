@@ -134,7 +134,10 @@ class Schedule(TypedDict):
     on_failure: str | None
     retention: Retention
     notify: str | None
+    env: dict[str, str]
+    runbook: str | None
     managed_by: str | None
+    overridden: bool
     revision: int
     last_run: LastRun | None
     last_status: str | None
@@ -153,6 +156,29 @@ class ChangedSchedule(Schedule):
     """The answer to a create, replace or edit: the schedule, and what that did to it."""
 
     change: Change
+
+
+class PreviewedSchedule(TypedDict):
+    """What a PUT of one definition would do: nothing but ``problem`` (problem+json) where it would be refused.
+
+    ``before`` and ``after`` are definitions in their long form, ``changes`` the dotted paths that differ;
+    ``overridden`` says that the schedule was edited since its owner spoke, ``due_at`` when it would be due next.
+    """
+
+    id: str | None
+    change: Change | None
+    before: JsonObject | None
+    after: JsonObject | None
+    changes: list[str]
+    overridden: bool
+    due_at: Instant | None
+    problem: JsonObject | None
+
+
+class PreviewedSchedules(TypedDict):
+    """The answer to a preview: one entry for each definition, in their order."""
+
+    items: list[PreviewedSchedule]
 
 
 class DoneSchedule(TypedDict):

@@ -46,7 +46,8 @@ class Definition:
     """What to run, with which data, when, under which policies.
 
     ``id`` is ``None`` where one is still to be made; ``handler_version`` is ``None`` where the newest is
-    meant; ``paused`` is ``None`` where nothing was said about it.
+    meant; ``paused`` is ``None`` where nothing was said about it. ``says_owner`` is true where ``managed_by`` was
+    sent, be it as ``null``: then it is the owner who speaks, not somebody who overrides what the owner said.
     """
 
     id: str | None
@@ -58,8 +59,11 @@ class Definition:
     trigger: Trigger
     policies: Policies = field(default_factory=Policies)
     tags: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    runbook: str | None = None
     managed_by: str | None = None
     paused: bool | None = None
+    says_owner: bool = field(default=False, compare=False)
     given: GivenTrigger | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -89,8 +93,11 @@ class Definition:
             trigger=trigger,
             policies=Policies.from_wire(body),
             tags=tuple(dict.fromkeys(body.get("tags", ()))),
+            env=body.get("env", {}),
+            runbook=body.get("runbook") or None,
             managed_by=body.get("managed_by") or None,
             paused=body.get("paused"),
+            says_owner="managed_by" in body,
             given=given,
         )
 
@@ -114,6 +121,8 @@ class Definition:
             "trigger": self.trigger.to_wire(),
             **self.policies.to_wire(),
             "tags": list(self.tags),
+            "env": self.env,
+            "runbook": self.runbook,
             "managed_by": self.managed_by,
         }
 

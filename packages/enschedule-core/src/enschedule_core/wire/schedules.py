@@ -10,10 +10,15 @@ from marshmallow import ValidationError, fields, validate
 
 from enschedule_core.schedule import (
     DESCRIPTION_MAX,
+    ENV_CHARACTERS_MAX,
+    ENV_MAX,
+    ENV_NAME_PATTERN,
+    ENV_REFUSED,
     GROUP_PATTERN,
     ID_PATTERN,
     NOTIFY_MAX,
     NOTIFY_NOBODY,
+    RUNBOOK_MAX,
     TAG_PATTERN,
     TAGS_MAX,
     TITLE_MAX,
@@ -160,6 +165,41 @@ def _check_notify(text: str) -> None:
         )
 
 
+def _check_runbook(text: str) -> None:
+    if len(text) > RUNBOOK_MAX or not re.fullmatch(r"https?://[!-~]+", text):
+        raise ValidationError(
+            f"Must be an http or https URL of at most {RUNBOOK_MAX} ASCII characters, "
+            "for example https://wiki.example.org/backup."
+        )
+
+
+class EnvironmentField(fields.Field[dict[str, str]]):
+    """Environment variables: texts by name."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, str]:
+        if not isinstance(value, Mapping):
+            raise ValidationError('Must be an object of texts by name, for example {"STAGE": "live"}.')
+        wrong = {str(name): [said] for name, one in value.items() if (said := _wrong_variable(name, one))}
+        if wrong:
+            raise ValidationError(wrong)
+        if len(value) > ENV_MAX or sum(len(name) + len(one) for name, one in value.items()) > ENV_CHARACTERS_MAX:
+            raise ValidationError(f"At most {ENV_MAX} variables with {ENV_CHARACTERS_MAX:,} characters in all.")
+        return dict(value)
+
+
+def _wrong_variable(name: Any, value: Any) -> str | None:
+    """Return what is wrong with an environment variable."""
+    if not ENV_NAME_PATTERN.fullmatch(str(name)):
+        return "Not the name of an environment variable, for example STAGE."
+    if str(name).startswith(ENV_REFUSED):
+        return f"A schedule cannot set this: no name that begins with {', '.join(ENV_REFUSED)}."
+    if not isinstance(value, str):
+        return "Must be text."
+    if "\x00" in value or (not value.isprintable() and any(0xD800 <= ord(one) <= 0xDFFF for one in value)):
+        return "Must be text without NUL and lone surrogates."
+    return None
+
+
 def _check_tag(tag: str) -> None:
     if not TAG_PATTERN.fullmatch(tag):
         raise ValidationError("A tag has 1 to 50 characters, without spaces, commas, quotes and backslashes.")
@@ -211,7 +251,39 @@ class ScheduleInput(Strict):
         validate=_check_notify,
         metadata={"description": 'Is told when it starts failing and when it recovers; "none" for nobody'},
     )
-    managed_by = Text(longest=500, allow_none=True, metadata={"description": "Who owns the definition, such as a file"})
+    env = EnvironmentField(
+        metadata={
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "Environment variables that its runs see besides the others",
+        }
+    )
+    runbook = fields.String(
+        allow_none=True,
+        validate=_check_runbook,
+        metadata={"description": "A URL that is shown beside each failure: what to do then"},
+    )
+    managed_by = Text(
+        longest=500,
+        allow_none=True,
+        metadata={"description": "Who owns the definition, such as a file; sent only by that owner"},
+    )
+
+
+PREVIEW_MAX = 200
+
+
+class SchedulePreviewInput(Strict):
+    """Definitions to look at; ``known`` are ids that will be there by then, for ``on_success`` and ``on_failure``."""
+
+    items = fields.List(
+        fields.Raw(metadata={"description": "A schedule as PUT takes it; anything else has its problem in the answer"}),
+        required=True,
+        validate=validate.Length(1, PREVIEW_MAX, error=f"From 1 to {PREVIEW_MAX} definitions."),
+    )
+    known = fields.List(
+        fields.String(validate=check_id), validate=validate.Length(max=20_000, error="At most 20,000 ids.")
+    )
 
 
 class RunNowInput(Strict):

@@ -245,6 +245,14 @@ def resume(id: str) -> Response:
     return back(f"/schedules/{id}")
 
 
+@blueprint.post("/schedules/<id>/revert")
+def revert(id: str) -> Response:
+    """Give it the definition again that its file has said."""
+    reverted = client().schedules.revert(id)
+    say(f"{reverted['title']} is what {reverted['managed_by']} says again.")
+    return back(f"/schedules/{id}")
+
+
 @blueprint.get("/schedules/<id>/delete")
 def ask_delete(id: str) -> str:
     """Ask before deleting."""

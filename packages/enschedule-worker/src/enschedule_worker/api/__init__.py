@@ -25,10 +25,10 @@ from enschedule_worker.api import (
     views,
     workers,
 )
-from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy
+from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy, Bell
 from enschedule_worker.api.routing import ScheduleId
 
-__all__ = ["ApiContext", "AuthPolicy", "register"]
+__all__ = ["ApiContext", "AuthPolicy", "Bell", "register"]
 
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (

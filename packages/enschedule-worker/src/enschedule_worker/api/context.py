@@ -44,6 +44,7 @@ class Bell:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._count = 0
+        self.is_muted = False
 
     @property
     def count(self) -> int:
@@ -55,6 +56,15 @@ class Bell:
         with self._condition:
             self._count += 1
             self._condition.notify_all()
+
+    def mute(self) -> None:
+        """Wake everybody, and let nobody wait any more: the server stops, and open requests would hold it up."""
+        self.is_muted = True
+        self.ring()
+
+    def unmute(self) -> None:
+        """Let requests wait again."""
+        self.is_muted = False
 
     def wait(self, seen: int, seconds: float) -> None:
         """Wait until it rings again after ``seen``, at most that long."""

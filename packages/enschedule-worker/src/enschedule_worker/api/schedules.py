@@ -18,13 +18,14 @@ from enschedule_core.wire.schedules import (
     ResumeInput,
     RunNowInput,
     ScheduleInput,
+    SchedulePreviewInput,
     ScheduleQuery,
 )
 from enschedule_worker.api import bodies, pages
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, idempotency_key, if_match, origin
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
-from enschedule_worker.service import actions, diagnosis, history, pausing, runs, schedules
+from enschedule_worker.service import actions, diagnosis, history, pausing, previewing, runs, schedules
 from enschedule_worker.store.schedule_lists import Filters, Place
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1", description="What runs when, and how it does")
@@ -84,6 +85,24 @@ def create_schedule() -> Response:
     definition = Definition.from_wire(bodies.read(request), default_timezone=context().default_timezone)
     schedule, change = schedules.create(context().database, context().registry, actor(), definition)
     return _with_tag(schedule, 201, change=change)
+
+
+@blueprint.route("/schedules/preview", methods=["POST"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.no_query()
+@blueprint.arguments(SchedulePreviewInput, location="json")
+@blueprint.alt_response(200, schema=answers.PreviewedSchedules)
+def preview_schedules(body: dict[str, Any]) -> Response:
+    """Say what a PUT of each definition would do, without doing it."""
+    items = previewing.preview(
+        context().database,
+        context().registry,
+        actor(),
+        body["items"],
+        known=body.get("known", ()),
+        default_timezone=context().default_timezone,
+    )
+    return answer({"items": items})
 
 
 @blueprint.route("/schedules/actions", methods=["POST"])
@@ -182,6 +201,17 @@ def delete_schedule(schedule_id: str) -> Response:
 def restore_schedule(schedule_id: str) -> Response:
     """Bring back a schedule that was deleted in the last 7 days."""
     return _with_tag(schedules.restore(context().database, actor(), schedule_id, if_match=if_match(request)))
+
+
+@blueprint.route("/schedules/<schedule_id:schedule_id>/revert", methods=["POST"])
+@blueprint.needs(Permission.EDIT)
+@blueprint.refuses(NotFound, Conflict)
+@blueprint.no_query()
+@blueprint.alt_response(200, schema=answers.ChangedSchedule)
+def revert_schedule(schedule_id: str) -> Response:
+    """Give a schedule the definition again that its owner, such as a file, has said."""
+    schedule, change = schedules.revert(context().database, context().registry, actor(), schedule_id)
+    return _with_tag(schedule, change=change)
 
 
 @blueprint.route("/schedules/<schedule_id:schedule_id>/runs", methods=["POST"])

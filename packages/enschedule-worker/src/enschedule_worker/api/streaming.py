@@ -93,7 +93,7 @@ def _events(
             end = {"status": found["status"], "truncated": found["truncated"]}
             yield f"event: end\ndata: {json.dumps(end)}\n\n"
             return
-        if time.monotonic() >= until:
+        if time.monotonic() >= until or context.bell.is_muted:
             return
         cursor = replace(cursor, after=found["next_after"])
         found = output.read_waiting(context.database, actor, run_id, cursor, seconds=WAIT_SECONDS, bell=context.bell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
+import json
 import logging
 import os
 import resource
@@ -138,6 +139,8 @@ class Child:
         began = time.perf_counter()
         try:
             self._run_id = call.run_id
+            if call.env is not None:
+                _set_environment(call.env)
             outcome = call.perform(self._registry, self, hint=self._hint)
         finally:
             self._run_id = None
@@ -146,6 +149,8 @@ class Child:
         if outcome.kind is OutcomeKind.NO_HANDLER:
             outcome = self._missing(outcome)
         leftover = self._surroundings.restore()
+        if call.env is not None:
+            time.tzset()
         marked = self._outputs.end()
         why = leftover or (None if marked else "the run closed descriptors that are not its own")
         if self._out_of_memory:
@@ -231,6 +236,12 @@ class Child:
         if not self._told and self._run_id is not None:
             self._told = self._control.told_to_stop(self._run_id)
         return self._told
+
+
+def _set_environment(env: str) -> None:
+    """Set the variables of the run's schedule; afterwards they are taken back with whatever the handler has set."""
+    os.environ.update(json.loads(env))
+    time.tzset()
 
 
 def _limit_memory(limit: int) -> None:

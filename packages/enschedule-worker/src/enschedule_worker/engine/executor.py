@@ -15,6 +15,10 @@ from enschedule_core.run import OutcomeKind, RunStatus
 from enschedule_worker.engine import streams
 
 logger = logging.getLogger(__name__)
+_NEEDS_PROCESS = (
+    "The schedule has environment variables of its own, and threads share those of the worker. "
+    "Set ENSCHEDULE_EXECUTOR=process for the worker, or take env out of the schedule."
+)
 
 
 class ThreadExecutor:
@@ -68,6 +72,9 @@ class ThreadExecutor:
 
 def execute(registry: Registry, run: HeldRun) -> Outcome:
     """Call the handler of ``run`` with everything it prints captured, and return how it ended."""
+    call = run.call()
+    if call.env is not None:
+        return Outcome(RunStatus.FAILED, OutcomeKind.EXCEPTION, _NEEDS_PROCESS, retry="never")
     streams.install()  # again, because whoever has replaced sys.stdout since would get this run's output
     with streams.captured(run):
-        return run.call().perform(registry, run)
+        return call.perform(registry, run)

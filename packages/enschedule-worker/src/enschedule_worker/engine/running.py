@@ -106,6 +106,7 @@ class HeldRun:
             schedule_id=claimed.schedule_id,
             deadline=self.capture.now() + round(self.timeout_seconds * 1_000_000),
             idempotency_key=claimed.idempotency_key,
+            env=claimed.open_env(),
         )
 
     # ------------------------------------------------------------ the engine's side

@@ -7,7 +7,7 @@ when its attempts are used up. A run that was cancelled or came too late has non
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,15 +112,23 @@ def _run_of(tx: Transaction, one: _FollowUp, target: Row[Any]) -> new_runs.NewRu
 # ---------------------------------------------------------------- when a schedule is saved
 
 
-def check(tx: Transaction, schedule_id: str, policies: Policies, before: Row[Any] | None) -> None:
+def check(
+    tx: Transaction,
+    schedule_id: str,
+    policies: Policies,
+    before: Row[Any] | None,
+    *,
+    known: Collection[str] = (),
+) -> None:
     """Raise :class:`InvalidInput` for a follow-up that does not exist, or that would lead back to ``schedule_id``.
 
-    One that has gone since it was saved (``before`` is the row) does not keep other edits from being saved.
+    One that has gone since it was saved (``before`` is the row) does not keep other edits from being saved. Those in
+    ``known`` will be saved as well, and are looked at then.
     """
     errors = []
     for name in ("on_success", "on_failure"):
         target = getattr(policies, name)
-        if target is None or (before is not None and getattr(before, name) == target):
+        if target is None or target in known or (before is not None and getattr(before, name) == target):
             continue
         message = _fault(tx, schedule_id, target)
         if message is not None:

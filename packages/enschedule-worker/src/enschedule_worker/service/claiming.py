@@ -19,7 +19,10 @@ from enschedule_worker.store.tables import table_of
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A run that this worker holds under ``fence``; ``data`` is sealed. Times are microseconds, database time."""
+    """A run that this worker holds under ``fence``; times are microseconds, database time.
+
+    ``data`` and ``env`` are sealed.
+    """
 
     run_id: int
     fence: int
@@ -34,6 +37,11 @@ class ClaimedRun:
     timeout: int | None
     not_before: int
     claimed_at: int
+    env: str | None = None
+
+    def open_env(self) -> str | None:
+        """Return the environment variables of its schedule as JSON text, if it has any."""
+        return None if self.env is None else seal.unseal(self.env)
 
     def open_data(self) -> str:
         """Return the data as JSON text."""
@@ -63,25 +71,28 @@ _REVISION = table_of(Revision).c
 def _revisions_statement(dialect: str) -> Executable:
     found = bulk.rows(dialect, key=bulk.NUMBER, revision=bulk.NUMBER).c
     same = and_(_REVISION.schedule_key == found.v_key, _REVISION.revision == found.v_revision)
-    return select(_REVISION.schedule_key, _REVISION.revision, _REVISION.data).where(same)
+    return select(_REVISION.schedule_key, _REVISION.revision, _REVISION.data, _REVISION.env).where(same)
 
 
 _REVISIONS = bulk.Statement(_revisions_statement)
 
 
+Kept = tuple[str, str | None]
+
+
 class RevisionCache:
-    """The data of the revisions seen last. A revision never changes, so nothing here goes stale."""
+    """Data and environment variables of the revisions seen last. A revision never changes: nothing here goes stale."""
 
     def __init__(self, size: int = 5_000) -> None:
         self._size = size
-        self._found: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._found: OrderedDict[tuple[int, int], Kept] = OrderedDict()
 
-    def fetch(self, tx: Transaction, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], str]:
-        """Return the data of each (schedule key, revision), reading those that are not here."""
+    def fetch(self, tx: Transaction, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], Kept]:
+        """Return data and variables of each (schedule key, revision), reading those that are not here."""
         missing = set(keys) - self._found.keys()
         if missing:
             rows = _REVISIONS.run(tx, sorted(missing)).all()
-            self._found.update(((row.schedule_key, row.revision), row.data) for row in rows)
+            self._found.update(((row.schedule_key, row.revision), (row.data, row.env)) for row in rows)
         found = {key: self._found[key] for key in keys if key in self._found}
         for key in found:
             self._found.move_to_end(key)
@@ -107,7 +118,7 @@ def claim(
     if not rows:
         return Claim([], choice.contested)
     own = queue.data_of(tx, [row.id for row in rows if row.has_data])
-    shared = cache.fetch(tx, {(row.schedule_key, row.revision) for row in rows if not row.has_data})
+    shared = cache.fetch(tx, {(row.schedule_key, row.revision) for row in rows if row.schedule_key is not None})
     return Claim([_claimed(row, own, shared) for row in rows], choice.contested)
 
 
@@ -121,7 +132,7 @@ def taken(tx: Transaction, cache: RevisionCache, runs: Sequence[Taken]) -> list[
             root_id=one.run_id,
             handler_id=one.new.handler_id,
             handler_version=one.new.handler_version,
-            data=shared[_revision_of(one.new)],
+            data=shared[_revision_of(one.new)][0],
             attempt=1,
             slot_at=one.new.slot_at,
             schedule_id=one.schedule_id,
@@ -129,6 +140,7 @@ def taken(tx: Transaction, cache: RevisionCache, runs: Sequence[Taken]) -> list[
             timeout=one.new.timeout,
             not_before=one.new.not_before,
             claimed_at=tx.now,
+            env=shared[_revision_of(one.new)][1],
         )
         for one in runs
     ]
@@ -140,15 +152,15 @@ def _revision_of(new: NewRun) -> tuple[int, int]:
     return new.schedule_key, new.revision
 
 
-def _claimed(row: Row[Any], own: dict[int, str], shared: dict[tuple[int, int], str]) -> ClaimedRun:
-    data = own[row.id] if row.has_data else shared.get((row.schedule_key, row.revision), "{}")
+def _claimed(row: Row[Any], own: dict[int, str], shared: dict[tuple[int, int], Kept]) -> ClaimedRun:
+    data, env = shared.get((row.schedule_key, row.revision), ("{}", None))
     return ClaimedRun(
         run_id=row.id,
         fence=row.fence,
         root_id=row.root_id or row.id,
         handler_id=row.handler_id,
         handler_version=row.handler_version,
-        data=data,
+        data=own[row.id] if row.has_data else data,
         attempt=row.attempt,
         slot_at=row.slot_at,
         schedule_id=row.schedule_id,
@@ -156,4 +168,5 @@ def _claimed(row: Row[Any], own: dict[int, str], shared: dict[tuple[int, int], s
         timeout=row.timeout,
         not_before=row.not_before,
         claimed_at=row.started_at,
+        env=env,
     )

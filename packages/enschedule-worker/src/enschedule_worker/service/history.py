@@ -16,7 +16,7 @@ from enschedule_core.wire.definition import canonical
 from enschedule_worker.service import present
 from enschedule_worker.service.access import reading
 from enschedule_worker.service.finding import existing
-from enschedule_worker.service.schedules import stored_definition
+from enschedule_worker.service.ownership import stored_definition
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store import skips as skip_store
 from enschedule_worker.store.database import Database
@@ -79,7 +79,12 @@ def revisions(
 def _changes(newer: Row[Any], older: Row[Any] | None) -> list[str]:
     if older is None:
         return []
-    after, before = stored_definition(newer.definition, newer.data), stored_definition(older.definition, older.data)
+    after, before = stored_definition(newer), stored_definition(older)
+    return changed_paths(before, after)
+
+
+def changed_paths(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return the dotted paths in which two definitions differ."""
     return sorted(set(_differences(before, after)))
 
 

@@ -25,6 +25,7 @@ def document(tx: Transaction, notice: store.Due, base_url: str | None) -> dict[s
         "at": format_instant(notice.created_at),
         "text": _sentence(notice, schedule, run),
         "schedule": named,
+        "runbook": None if schedule is None else schedule.runbook,
         "run": {"id": notice.run_id} if run is None else _run(run),
         "error": None if run is None or run.outcome_kind is None else _error(run),
         "output": [] if run is None else _lines(tx, run),

@@ -31,6 +31,11 @@ class Waiting(Protocol):
         """How often it rang."""
         ...
 
+    @property
+    def is_muted(self) -> bool:
+        """True once nobody should wait any more, since the server stops."""
+        ...
+
     def wait(self, seen: int, seconds: float) -> None:
         """Wait until it rings again, at most that long."""
         ...
@@ -75,7 +80,7 @@ def read_waiting(
         found = read(database, actor, run_id, cursor)
         first_status = first_status or found["status"]
         left = until - time.monotonic()
-        if found["items"] or found["complete"] or found["status"] != first_status or left <= 0:
+        if found["items"] or found["complete"] or found["status"] != first_status or left <= 0 or bell.is_muted:
             return found
         bell.wait(seen, min(left, POLL_SECONDS))
 

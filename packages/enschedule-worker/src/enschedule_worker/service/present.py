@@ -88,6 +88,8 @@ def definition(row: Row[Any]) -> dict[str, Any]:
         **_DEFAULTS,  # of a policy that is younger than the row
         **json.loads(row.policies),
         "tags": json.loads(row.tags),
+        "env": {} if row.env is None else json.loads(unseal(row.env)),
+        "runbook": row.runbook,
         "managed_by": row.managed_by,
     }
 
@@ -105,6 +107,7 @@ def schedule(row: Row[Any]) -> dict[str, Any]:
         "pause": _pause(row),
         "broken_reason": row.broken_reason,
         "revision": row.revision,
+        "overridden": overridden(row),
         "last_run": _last_run(row),
         "last_status": row.last_status,
         "failing_since": format_instant(row.failing_since),
@@ -117,6 +120,11 @@ def schedule(row: Row[Any]) -> dict[str, Any]:
         "created_at": format_instant(row.created_at),
         "updated_at": format_instant(row.updated_at),
     }
+
+
+def overridden(row: Row[Any]) -> bool:
+    """Return whether somebody has edited a schedule after its owner, such as a file, had said what it is."""
+    return row.managed_by is not None and row.file_revision not in (None, row.revision)
 
 
 def masked(url: str | None) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from enschedule_core.registry import Registry
 from enschedule_core.schedule import is_valid_id, slug
 from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical, merged
-from enschedule_worker.service import chains, firing, pausing, present
+from enschedule_worker.service import chains, firing, ownership, pausing, present
 from enschedule_worker.service.access import reading, writing
 from enschedule_worker.service.finding import check_revision, existing
 from enschedule_worker.service.handlers import check_fits, settle_version
@@ -24,7 +24,7 @@ from enschedule_worker.store import audit, bindings, limits, runs, state
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
-from enschedule_worker.store.seal import seal, unseal
+from enschedule_worker.store.seal import seal
 
 UNDO_SECONDS = 7 * 86_400
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
@@ -77,8 +77,8 @@ def replace_or_create(
     """Make the schedule with the id of ``definition``, or give it this definition.
 
     ``paused``, ``due_at`` and the history stay unless ``paused`` is said; ``due_at`` moves only if the trigger
-    changes. ``if_match`` is the revision that the asker has seen. Raises what :func:`create` raises, and
-    :class:`StaleRevision` with the ``current`` schedule.
+    changes; its owner stays unless ``managed_by`` is said. ``if_match`` is the revision that the asker has seen.
+    Raises what :func:`create` raises, and :class:`StaleRevision` with the ``current`` schedule.
     """
     if definition.id is None:
         raise InvalidInput("id: Is missing.", errors=[FieldError("id", "Is missing.")])
@@ -106,7 +106,7 @@ def edit(
         check_revision(row, if_match)
         whole = merged(present.definition(row), patch)
         definition = Definition.from_wire(whole, id=schedule_id, default_timezone=default_timezone)
-        return _update(tx, registry, actor, row, definition)
+        return _update(tx, registry, actor, row, replace(definition, says_owner="managed_by" in patch))
 
 
 def delete(database: Database, actor: Actor, schedule_id: str, *, if_match: str | None = None) -> None:
@@ -151,6 +151,17 @@ def restore(database: Database, actor: Actor, schedule_id: str, *, if_match: str
     return present.schedule(row)
 
 
+def revert(database: Database, registry: Registry, actor: Actor, schedule_id: str) -> Changed:
+    """Give a schedule the definition again that its owner, such as a file, has said; nothing if it has that.
+
+    Raises :class:`Conflict` for a schedule without an owner, and where what the owner said was not kept.
+    """
+    with writing(database, actor, Permission.EDIT) as tx:
+        row = existing(tx, actor, schedule_id, lock=True)
+        definition = ownership.owners_definition(tx, row)
+        return _update(tx, registry, actor, row, definition)
+
+
 def _unmasked(definition: Definition, row: Row[Any] | None) -> Definition:
     """Return the definition with the stored address where it names that as it was shown: without what is secret of it.
 
@@ -166,15 +177,33 @@ def _unmasked(definition: Definition, row: Row[Any] | None) -> Definition:
     return replace(definition, policies=replace(definition.policies, notify=stored))
 
 
+def settle(
+    tx: Transaction, registry: Registry, definition: Definition, row: Row[Any] | None, *, known: Collection[str] = ()
+) -> Definition:
+    """Return the definition with its handler's version, once all is checked that the database and handlers know.
+
+    ``row`` is the schedule that it is for; ``known`` are ids that will be there by then. Raises what :func:`create`
+    raises.
+    """
+    before = None if row is None else present.definition(row)
+    if before is None or canonical(before["trigger"]) != canonical(definition.trigger.to_wire()):
+        definition.check_fires(from_micros(tx.now))
+    stored = row.handler_version if row is not None and row.handler_id == definition.handler_id else None
+    handler = settle_version(tx, definition.handler_id, definition.handler_version, stored=stored)
+    settled = definition if row is None else ownership.owned(definition, row)
+    settled = _unmasked(settled.with_version(handler.version), row)
+    after = settled.as_dict()
+    if before is None or before["handler"] != after["handler"] or canonical(before["data"]) != canonical(after["data"]):
+        check_fits(registry, handler, settled.data)
+    chains.check(tx, str(settled.id), settled.policies, row, known=known)
+    return settled
+
+
 def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Definition) -> Row[Any]:
+    if definition.id is None:
+        definition = replace(definition, id=_free_id(tx, definition.title))
+    settled = settle(tx, registry, definition, None)
     now = from_micros(tx.now)
-    definition.check_fires(now)
-    handler = settle_version(tx, definition.handler_id, definition.handler_version)
-    check_fits(registry, handler, definition.data)
-    settled = _unmasked(definition.with_version(handler.version), None)
-    if settled.id is None:
-        settled = replace(settled, id=_free_id(tx, settled.title))
-    chains.check(tx, str(settled.id), settled.policies, None)
     due = settled.trigger.next_after(now)
     due_at = None if due is None else to_micros(due)
     values = {
@@ -186,6 +215,7 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
         "created_at": tx.now,
         "created_by": actor.name,
         "updated_at": tx.now,
+        "file_revision": 1 if settled.managed_by else None,
     }
     if settled.paused:
         values.update(pausing.paused_columns(tx, actor))
@@ -217,17 +247,24 @@ def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
         "on_success": policies.on_success,
         "on_failure": policies.on_failure,
         "tags": encode_json(list(definition.tags)),
+        "runbook": definition.runbook,
         "managed_by": definition.managed_by,
     }
 
 
 def _save_revision(tx: Transaction, actor: Actor, key: int, revision: int, definition: Definition) -> None:
     rest = definition.as_dict()
-    data = rest.pop("data")
+    data, env = rest.pop("data"), rest.pop("env")
     if definition.policies.priority:
         state.get_or_create(tx, firing.RANKED, lambda: "true")
     store.add_revision(
-        tx, key, revision, data=seal(encode_json(data)), definition=encode_json(rest), saved_by=actor.name
+        tx,
+        key,
+        revision,
+        data=seal(encode_json(data)),
+        env=seal(encode_json(env)) if env else None,
+        definition=encode_json(rest),
+        saved_by=actor.name,
     )
 
 
@@ -242,30 +279,26 @@ def _free_id(tx: Transaction, title: str) -> str:
 
 
 def _update(tx: Transaction, registry: Registry, actor: Actor, row: Row[Any], definition: Definition) -> Changed:
-    handler = settle_version(tx, definition.handler_id, definition.handler_version, stored=_stored(row, definition))
-    settled = _unmasked(definition.with_version(handler.version), row)
+    settled = settle(tx, registry, definition, row)
     before, after = present.definition(row), settled.as_dict()
     trigger_changed = canonical(before["trigger"]) != canonical(after["trigger"])
-    if trigger_changed:
-        settled.check_fires(from_micros(tx.now))
-    if canonical(before["data"]) != canonical(after["data"]) or before["handler"] != after["handler"]:
-        check_fits(registry, handler, settled.data)
-    chains.check(tx, row.id, settled.policies, row)
     edited = canonical(before) != canonical(after)
     values = _rearmed(tx, row, settled, trigger_changed=trigger_changed, edited=edited)
+    revision = row.revision + 1 if edited else row.revision
+    owners = ownership.said_by_owner(tx, row, settled, revision)
+    changes = bool(values) or edited
     if edited:
-        revision = row.revision + 1
         values |= {**_columns(tx, settled), "revision": revision, "updated_at": tx.now}
         _limit_open_runs(tx, row, settled)
         store.replace_tags(tx, row.key, settled.tags)
         _save_revision(tx, actor, row.key, revision, settled)
-    if values:
-        store.change(tx, row.key, values)
+    if changes or owners != row.file_revision:
+        store.change(tx, row.key, {**values, "file_revision": owners})
         tx.wake_engine()
     switched = _switch(tx, actor, settled)
-    if not (edited or values or switched):
+    if not (changes or switched):
         return present.schedule(row), UNCHANGED
-    if edited or values:
+    if changes:
         audit.record(tx, actor, "schedule.update", "schedule", row.id, group_id=row.group_id)
     return present.schedule(existing(tx, actor, row.id)), UPDATED
 
@@ -276,10 +309,6 @@ def _limit_open_runs(tx: Transaction, row: Row[Any], definition: Definition) -> 
     begins = policies.max_running is not None and row.max_running is None
     if begins or policies.concurrency_group != row.concurrency_group:
         limits.apply_to_open(tx, row.key, policies.concurrency_group)
-
-
-def _stored(row: Row[Any], definition: Definition) -> int | None:
-    return row.handler_version if row.handler_id == definition.handler_id else None
 
 
 def _rearmed(
@@ -311,9 +340,3 @@ def _switch(tx: Transaction, actor: Actor, definition: Definition) -> bool:
     else:
         pausing.resume_row(tx, actor, row)
     return True
-
-
-def stored_definition(text: str, data: str) -> dict[str, Any]:
-    """Return the wire form of a stored revision."""
-    found: dict[str, Any] = json.loads(text)
-    return {**found, "data": json.loads(unseal(data))}

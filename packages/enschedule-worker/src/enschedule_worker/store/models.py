@@ -108,7 +108,9 @@ class Schedule(Base):
     trigger: Mapped[str] = mapped_column(short(2000))  # the wire form as JSON
     policies: Mapped[str] = mapped_column(short(2000))  # the wire form as JSON
     tags: Mapped[str] = mapped_column(short(2000))  # a JSON list; schedule_tags is its index
+    runbook: Mapped[str | None] = mapped_column(short(500))
     managed_by: Mapped[str | None] = mapped_column(short(500))
+    file_revision: Mapped[int | None]  # what managed_by has said last; another one than revision is an override
     revision: Mapped[int]
 
     due_at: Mapped[int | None] = mapped_column(Instant)  # the next slot
@@ -167,6 +169,7 @@ class Revision(Base):
     schedule_key: Mapped[int] = mapped_column(Instant, primary_key=True, autoincrement=False)
     revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     data: Mapped[str] = mapped_column(LongText)
+    env: Mapped[str | None] = mapped_column(LongText)  # as JSON; NULL where there is none
     definition: Mapped[str] = mapped_column(LongText)  # the rest of it as JSON, for the history
     saved_at: Mapped[int] = mapped_column(Instant)
     saved_by: Mapped[str] = mapped_column(short(200))

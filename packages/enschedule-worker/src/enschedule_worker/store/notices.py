@@ -130,8 +130,8 @@ def _change(tx: Transaction, notice: Due, tried: int, *, at: int | None = None, 
 
 
 def schedule(tx: Transaction, key: int) -> Row[Any] | None:
-    """Return id, title, failing_since and failures_in_row of a schedule."""
-    columns = (Schedule.id, Schedule.title, Schedule.failing_since, Schedule.failures_in_row)
+    """Return id, title, runbook, failing_since and failures_in_row of a schedule."""
+    columns = (Schedule.id, Schedule.title, Schedule.runbook, Schedule.failing_since, Schedule.failures_in_row)
     return tx.execute(select(*columns).where(Schedule.key == key)).first()
 
 

@@ -147,13 +147,17 @@ def remove_skips(tx: Transaction, ids: Sequence[int], *, before: int) -> int:
 
 
 def old_revisions(tx: Transaction, after: tuple[int, int], *, before: int) -> list[Row[Any]]:
-    """Return schedule_key and revision of the next definitions saved before then that are not the present ones."""
+    """Return schedule_key and revision of the next definitions saved before then that are no longer needed.
+
+    The present ones are, and those that the owner of a schedule has said, which an override can be undone to.
+    """
     place = or_(Revision.schedule_key > after[0], and_(Revision.schedule_key == after[0], Revision.revision > after[1]))
     return list(
         tx.execute(
             select(Revision.schedule_key, Revision.revision)
             .join(Schedule, Schedule.key == Revision.schedule_key)
             .where(place, Revision.saved_at < before, Revision.revision < Schedule.revision)
+            .where(or_(Schedule.file_revision.is_(None), Revision.revision != Schedule.file_revision))
             .order_by(Revision.schedule_key, Revision.revision)
             .limit(WALK)
         )

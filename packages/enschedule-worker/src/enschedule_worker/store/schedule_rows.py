@@ -60,7 +60,7 @@ def visible(scope: Scope) -> ColumnElement[bool]:
 
 @cache
 def whole() -> Select[Any]:
-    """Return the statement for whole rows: all columns, ``status``, the data, and the last run; parameter ``now``.
+    """Return the statement for whole rows: all columns, ``status``, data and env, and the last run; parameter ``now``.
 
     Made once: putting it together takes longer than running it.
     """
@@ -69,6 +69,7 @@ def whole() -> Select[Any]:
             *Schedule.__table__.columns,
             status_of_row().label("status"),
             Revision.data,
+            Revision.env,
             Run.started_at.label("last_started_at"),
             Run.finished_at.label("last_finished_at"),
             Run.message.label("last_message"),

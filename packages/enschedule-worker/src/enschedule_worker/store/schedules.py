@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
 
 from enschedule_core.actor import Scope
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Revision, Schedule, ScheduleTag
 from enschedule_worker.store.schedule_rows import visible, whole
+from enschedule_worker.store.tables import table_of
 
 DELETED_MARK = "~"
+# Made once: to put a statement together takes longer than to run it, and an apply of files runs each a thousand times.
+_INSERT_SCHEDULE = insert(table_of(Schedule))
+_INSERT_REVISION = insert(table_of(Revision))
+_INSERT_TAG = insert(table_of(ScheduleTag))
+_DELETE_TAGS = delete(table_of(ScheduleTag)).where(table_of(ScheduleTag).c.schedule_key == bindparam("key"))
 _MOST_REVISIONS = 2**31 - 1
 
 
 def get(tx: Transaction, schedule_id: str, scope: Scope, *, lock: bool = False) -> Row[Any] | None:
     """Return one whole row (see :func:`store.schedule_lists.page`); ``lock`` holds it until the transaction ends."""
-    where = (Schedule.id == schedule_id, visible(scope))
     if lock:
-        tx.execute(select(Schedule.key).where(*where).with_for_update())
-    return tx.execute(whole().where(*where), {"now": tx.now}).first()
+        tx.execute(_one(scope, is_lock=True), {"id": schedule_id})
+    return tx.execute(_one(scope), {"id": schedule_id, "now": tx.now}).first()
+
+
+@lru_cache(maxsize=64)
+def _one(scope: Scope, *, is_lock: bool = False) -> Select[Any]:
+    """Return the statement for the row with the parameter ``id``, in ``scope``."""
+    statement = select(Schedule.key).with_for_update() if is_lock else whole()
+    return statement.where(Schedule.id == bindparam("id"), visible(scope))
 
 
 def find_key(tx: Transaction, schedule_id: str, scope: Scope) -> int | None:
@@ -45,10 +58,10 @@ def deleted(tx: Transaction, schedule_id: str, scope: Scope) -> Row[Any] | None:
 
 def add(tx: Transaction, values: Mapping[str, Any], tags: tuple[str, ...]) -> int:
     """Insert a schedule with the columns ``values`` and return its key."""
-    key = tx.execute(insert(Schedule).values(**values)).inserted_primary_key
+    key = tx.execute(_INSERT_SCHEDULE, dict(values)).inserted_primary_key
     if key is None:
         raise RuntimeError("the database did not say which key the schedule got")
-    replace_tags(tx, int(key[0]), tags)
+    _add_tags(tx, int(key[0]), tags)
     return int(key[0])
 
 
@@ -60,18 +73,21 @@ def change(tx: Transaction, key: int, values: Mapping[str, Any]) -> None:
 
 def replace_tags(tx: Transaction, key: int, tags: tuple[str, ...]) -> None:
     """Make ``schedule_tags`` say what the schedule's ``tags`` say."""
-    tx.execute(delete(ScheduleTag).where(ScheduleTag.schedule_key == key))
+    tx.execute(_DELETE_TAGS, {"key": key})
+    _add_tags(tx, key, tags)
+
+
+def _add_tags(tx: Transaction, key: int, tags: tuple[str, ...]) -> None:
     if tags:
-        tx.execute(insert(ScheduleTag), [{"tag": tag, "schedule_key": key} for tag in tags])
+        tx.execute(_INSERT_TAG, [{"tag": tag, "schedule_key": key} for tag in tags])
 
 
-def add_revision(tx: Transaction, key: int, revision: int, *, data: str, definition: str, saved_by: str) -> None:
+def add_revision(
+    tx: Transaction, key: int, revision: int, *, data: str, env: str | None, definition: str, saved_by: str
+) -> None:
     """Keep a definition as it was saved; runs point at it."""
-    tx.execute(
-        insert(Revision).values(
-            schedule_key=key, revision=revision, data=data, definition=definition, saved_at=tx.now, saved_by=saved_by
-        )
-    )
+    said = {"data": data, "env": env, "definition": definition, "saved_at": tx.now, "saved_by": saved_by}
+    tx.execute(_INSERT_REVISION, {"schedule_key": key, "revision": revision, **said})
 
 
 def revisions(tx: Transaction, key: int, *, limit: int, before: int | None = None) -> list[Row[Any]]:
@@ -84,6 +100,12 @@ def revisions(tx: Transaction, key: int, *, limit: int, before: int | None = Non
             .limit(limit)
         )
     )
+
+
+def revision(tx: Transaction, key: int, number: int) -> Row[Any] | None:
+    """Return one revision, if it was kept."""
+    where = (Revision.schedule_key == key, Revision.revision == number)
+    return tx.execute(select(*Revision.__table__.columns).where(*where)).first()
 
 
 def id_taken(tx: Transaction, schedule_id: str) -> bool:

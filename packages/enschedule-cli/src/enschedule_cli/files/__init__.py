@@ -1,0 +1,1 @@
+"""Schedules as files: read with positions, compared with the server, applied, exported."""
