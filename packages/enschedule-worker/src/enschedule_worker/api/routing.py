@@ -30,11 +30,11 @@ RUN_IDS_END = 2**63  # no database numbers further
 
 
 class ScheduleId(UnicodeConverter):
-    """The id of a schedule in a path; the one that is reserved for bulk actions is none."""
+    """The id of a schedule in a path; those that are reserved for routes of their own are none."""
 
     def __init__(self, map: Any) -> None:
         super().__init__(map)
-        self.regex = r"(?!actions\Z)[^/]+"
+        self.regex = r"(?!(?:actions|preview)\Z)[^/]+"
 
 
 class Parser(FlaskParser):
