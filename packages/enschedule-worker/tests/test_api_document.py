@@ -94,6 +94,7 @@ def mistakes(url: str, examples: int, only: str | None = None) -> tuple[list[str
     config = schemathesis.Config.from_dict(
         {
             "seed": SEED,
+            "cache": {"enabled": False},  # or it leaves a folder behind
             "headers": KEY,
             "generation": {"max-examples": examples, "with-security-parameters": False, "database": "none"},
             "checks": {
