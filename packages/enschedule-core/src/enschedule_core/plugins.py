@@ -31,6 +31,8 @@ def load_handlers(
     import_handlers: str | None = None,
     handlers_dir: Path | None = None,
     extra: Iterable[Handler] = (),
+    registry: Registry | None = None,
+    installed: bool = True,
 ) -> Registry:
     """Return the registry that the settings describe.
 
@@ -39,15 +41,17 @@ def load_handlers(
     (``my_pkg.handlers:ping``), and ``.py`` files; exactly these are loaded. ``None`` or blank: every installed
     entry point of the group ``enschedule.handlers``, by name. ``handlers_dir`` (HANDLERS_DIR) adds each ``*.py`` in
     it, by name, those that begin with ``_`` left out. ``extra`` comes first: handlers of the program itself.
+    ``registry`` is added to, where there is one. Without ``installed``, a blank ``import_handlers`` loads nothing.
 
     What is not there raises :class:`ConfigurationError`, which names the variable. What is there but cannot be
     loaded is listed in ``Registry.broken`` and logged, and the rest loads.
     """
-    registry = Registry()
+    registry = Registry() if registry is None else registry
     for handler in extra:
         registry.register(handler)
     if import_handlers is None or not import_handlers.strip():
-        for entry_point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda one: (one.name, one.value)):
+        found = metadata.entry_points(group=ENTRY_POINTS) if installed else ()
+        for entry_point in sorted(found, key=lambda one: (one.name, one.value)):
             _load_entry_point(registry, entry_point)
     else:
         for item in filter(None, (part.strip() for part in import_handlers.split(","))):

@@ -92,8 +92,8 @@ class Registry:
         return True
 
     def add_broken(self, plugin: BrokenPlugin) -> None:
-        """Note a plugin that could not be loaded."""
-        self._broken.append(plugin)
+        """Note a plugin that could not be loaded; what was noted of the same source before is replaced."""
+        self._broken = [*(one for one in self._broken if one.source != plugin.source), plugin]
 
     @classmethod
     def load(cls, sources: Iterable[Source]) -> Registry:

@@ -11,6 +11,7 @@ import click
 
 LOOPBACK_NETWORKS = "127.0.0.0/8,::1"
 DATABASE = "enschedule.db"
+ALLOW_PRIVATE = "ENSCHEDULE_FETCH_ALLOW_PRIVATE"
 _DATABASE_VARIABLES = ("WORKER_URL", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
 
 
@@ -41,7 +42,7 @@ def embedded(environ: Mapping[str, str]) -> dict[str, str]:
         found["SQLITE"] = DATABASE
     host = found.get("ENSCHEDULE_HOST") or found.get("HOST") or "127.0.0.1"
     if _is_loopback(host):
-        found.setdefault("ENSCHEDULE_FETCH_ALLOW_PRIVATE", LOOPBACK_NETWORKS)
+        found.setdefault(ALLOW_PRIVATE, LOOPBACK_NETWORKS)
     return found
 
 
@@ -50,8 +51,8 @@ def up(environ: Mapping[str, str]) -> int:
     from enschedule_dashboard.main import main  # noqa: PLC0415 - the command line starts fast by not importing Flask
 
     # Handlers read this themselves, in this process.
-    if "ENSCHEDULE_FETCH_ALLOW_PRIVATE" in environ:
-        os.environ["ENSCHEDULE_FETCH_ALLOW_PRIVATE"] = environ["ENSCHEDULE_FETCH_ALLOW_PRIVATE"]
+    if ALLOW_PRIVATE in environ:
+        os.environ[ALLOW_PRIVATE] = environ[ALLOW_PRIVATE]
     return main([], environ)
 
 

@@ -9,6 +9,7 @@ import secrets
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from importlib import metadata
 
 from flask import Flask
@@ -47,7 +48,9 @@ READY_WITHIN_SECONDS = 15.0
 class Worker:
     """A worker in this process. ``app`` serves its REST API under ``/api/v1``; ``start`` begins to run schedules."""
 
-    def __init__(self, settings: WorkerSettings, registry: Registry) -> None:
+    def __init__(
+        self, settings: WorkerSettings, registry: Registry, *, retry_delay: Callable[[int], float] | None = None
+    ) -> None:
         if settings.database is None:
             raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
         self.settings = settings
@@ -56,7 +59,7 @@ class Worker:
         self.app = Flask("enschedule_worker", static_folder=None)
         self.database = _open(self.app, settings)
         self.instance_id = uuid.uuid4().hex
-        self.engine = self._engine()
+        self.engine = self._engine(retry_delay)
         keep = Keep(settings.retention_days, settings.retention_min_runs, settings.retention_failures_days)
         self._housekeeping = Housekeeping(self.engine, self._card(), keep=keep)
         self._listener = Listener(self.database)
@@ -108,6 +111,24 @@ class Worker:
         self._listener.stop()
         self._housekeeping.stop()
 
+    def enter_handlers(self) -> None:
+        """Enter the handlers in the database, so that schedules can name them; again after more were registered.
+
+        Before :meth:`start`, only that they exist is entered, after it, also that this worker has them.
+        """
+        if self._pid is None:
+            self.database.retrying(lambda tx: census.register_handlers(tx, self.registry))
+        else:
+            self._housekeeping.register()
+
+    def close(self) -> None:
+        """Close the connections of a worker that does not run; needed before a fork."""
+        self.database.dispose()
+
+    def left_behind(self) -> None:
+        """Let go of the connections in a process that was forked from the worker's own: they are that one's."""
+        self.database.engine.dispose(close=False)
+
     def secret(self, name: str) -> str:
         """Return a secret that all parts on this database share and that survives restarts; made at first use."""
         return self.database.retrying(
@@ -118,7 +139,7 @@ class Worker:
         """Return a token that opens one browser session, for the link that a start prints."""
         return sessions.new_link_token(self.database)
 
-    def _engine(self) -> Engine:
+    def _engine(self, retry_delay: Callable[[int], float] | None) -> Engine:
         settings = self.settings
         seen = handler_environment(os.environ, settings.handler_env)
         return Engine(
@@ -144,6 +165,8 @@ class Worker:
                 poll_seconds=settings.poll_seconds,
                 output_max_bytes=settings.output_max_bytes,
                 notify_url=settings.notify_url,
+                log_jobs=settings.log_jobs,
+                retry_delay=retry_delay,
             ),
         )
 
@@ -174,18 +197,34 @@ class Worker:
         return True, f"{self.engine.in_flight} of {self.engine.executor.places} places taken."
 
 
-def build_worker(settings: WorkerSettings, registry: Registry | None = None) -> Worker:
+def build_worker(
+    settings: WorkerSettings,
+    registry: Registry | None = None,
+    *,
+    retry_delay: Callable[[int], float] | None = None,
+) -> Worker:
     """Return a worker that is ready to start: its database migrated, its handlers loaded.
+
+    ``retry_delay(attempt)`` is how many seconds after a failed attempt the next one comes, where the schedule leaves
+    the delay as it is.
 
     Raises :class:`ConfigurationError` for whatever is wrong with the settings, the database or the list of handlers.
     Build it in the process that will run it: connections and threads do not survive a fork.
     """
-    return Worker(settings, registry or load_registry(settings))
+    return Worker(settings, registry or load_registry(settings), retry_delay=retry_delay)
 
 
-def load_registry(settings: WorkerSettings) -> Registry:
-    """Load the handlers that the settings name, and see that there is the executor that they name."""
-    registry = load_handlers(import_handlers=settings.import_handlers, handlers_dir=settings.handlers_dir)
+def load_registry(settings: WorkerSettings, own: Registry | None = None) -> Registry:
+    """Load the handlers that the settings name, and see that there is the executor that they name.
+
+    ``own`` are the handlers of the program itself. A program that has some gets no others, unless they are named.
+    """
+    registry = load_handlers(
+        import_handlers=settings.import_handlers,
+        handlers_dir=settings.handlers_dir,
+        registry=own,
+        installed=own is None or not (own.sources or own.broken),
+    )
     executors.find(settings.executor, executors.offers(registry))
     return registry
 

@@ -156,6 +156,9 @@ SETTINGS = (
         example="https://jobs.example.org",
     ),
     Setting(
+        "ENSCHEDULE_LOG_JOBS", Kind.FLAG, False, "true: standard output repeats what runs print, with whose it is."
+    ),
+    Setting(
         "ENSCHEDULE_MIGRATE",
         Kind.CHOICE,
         "auto",
@@ -223,6 +226,7 @@ class WorkerSettings:
     base_url: str | None = None
     migrate: str = "auto"
     trusted_hosts: tuple[str, ...] = ()
+    log_jobs: bool = False
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
 
@@ -286,6 +290,7 @@ def read_settings(
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
+        log_jobs=values.flag("ENSCHEDULE_LOG_JOBS"),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
     )
