@@ -122,7 +122,7 @@ def watch(pids: Sequence[int], seconds: float) -> Sample:
         {
             "cpu_percent": 100 * used / passed,
             "main_rss_mib": rss_mib(pids[0]),
-            "pss_mib": sum(_pss_bytes(pid) for pid in pids) / MIB,
+            "pss_mib": pss_mib(pids),
             "processes": len(pids),
         }
     )
@@ -131,6 +131,11 @@ def watch(pids: Sequence[int], seconds: float) -> Sample:
 def rss_mib(pid: int) -> float:
     """Return the resident set of a process in MiB; pages that it shares count in full."""
     return int((PROC / str(pid) / "statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
+
+
+def pss_mib(pids: Sequence[int]) -> float:
+    """Return what processes take together in MiB; a page that several share counts once."""
+    return sum(_pss_bytes(pid) for pid in pids) / MIB
 
 
 def _check_proc() -> None:

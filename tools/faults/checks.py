@@ -104,6 +104,20 @@ def missing(database: Database, schedule: str, seconds: int) -> int:
     return sum(covered[slot] != 1 for slot in wanted) + len(covered.keys() - set(wanted))
 
 
+def uncovered(database: Database) -> int:
+    """Return how many slots have neither a run nor a skip."""
+    missing = 0
+    for key, first, last in database.rows(
+        "SELECT schedule_key, MIN(slot_at), MAX(slot_at) FROM runs WHERE slot_at IS NOT NULL GROUP BY schedule_key"
+    ):
+        slots = (last - first) // 1_000_000 + 1
+        ran = database.value(f"SELECT COUNT(DISTINCT slot_at) FROM runs WHERE schedule_key = {key}")
+        within = f"schedule_key = {key} AND first_slot_at >= {first} AND last_slot_at <= {last}"
+        skipped = database.value(f'SELECT COALESCE(SUM("count"), 0) FROM skips WHERE {within}')
+        missing += int(slots) - int(ran) - int(skipped)
+    return missing
+
+
 def double_finishes(database: Database) -> int:
     """Return how many runs ended more than once: by the counters kept with each end, and by retries of a success."""
     counted = database.value("SELECT coalesce(sum(\"count\"), 0) FROM counters WHERE status <> 'skipped'")

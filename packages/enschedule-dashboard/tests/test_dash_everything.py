@@ -6,6 +6,9 @@ import pytest
 from conftest import Pages
 from fake_client import World
 
+from enschedule_core.schedule import SkipReason
+from enschedule_dashboard.views.schedule import SKIP_WORDS
+
 
 @pytest.mark.parametrize("path", ["/workers", "/schedules"])
 def test_everything_is_paused_with_a_reason_and_resumed_from_the_banner(pages: Pages, world: World, path: str) -> None:
@@ -42,3 +45,7 @@ def test_who_may_only_look_sees_no_button(pages: Pages, world: World) -> None:
     shown = pages.text("/workers")
     assert "Everything is paused by bob since 09:12." in shown
     assert "/everything/" not in shown
+
+
+def test_every_reason_of_a_skip_has_words() -> None:
+    assert {reason.value for reason in SkipReason} <= SKIP_WORDS.keys()

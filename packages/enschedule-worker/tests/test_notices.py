@@ -12,16 +12,16 @@ import pytest
 from engine_kit import ACTOR, World, reap_after
 from sqlalchemy import select
 
+from enschedule_core.addresses import AddressGuard
 from enschedule_core.errors import InvalidInput
 from enschedule_core.wire.definition import Definition
 from enschedule_worker.engine import notices
-from enschedule_worker.engine.addresses import Guard
 from enschedule_worker.engine.notices import NoticeSender
 from enschedule_worker.service import schedules
 from enschedule_worker.store import notices as store
 from enschedule_worker.store.models import Notice
 
-EVERYTHING = Guard(everything=True)
+EVERYTHING = AddressGuard(everything=True)
 
 
 class Receiver:
@@ -73,7 +73,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notices, "REST_SECONDS", 0.0)
 
 
-def sender(world: World, notify_url: str | None = None, guard: Guard = EVERYTHING) -> NoticeSender:
+def sender(world: World, notify_url: str | None = None, guard: AddressGuard = EVERYTHING) -> NoticeSender:
     return NoticeSender(world.database, notify_url=notify_url, base_url="https://jobs.example.org", guard=guard)
 
 
@@ -307,18 +307,18 @@ def test_a_schedule_may_name_public_addresses_only(make_world: Any, receiver: Re
     world = make_world(notify_url=receiver.url)
     maybe(world, notify=f"{receiver.url}&mine")
     fails(world)
-    assert send(sender(world, receiver.url, Guard())) == [False]
+    assert send(sender(world, receiver.url, AddressGuard())) == [False]
     assert "is not at a public address; ENSCHEDULE_FETCH_ALLOW_PRIVATE can allow it" in rows(world)[0].error
     assert receiver.got == []
     world.advance(3_600)
-    assert send(sender(world, receiver.url, Guard.parse("127.0.0.0/8"))) == [True]
+    assert send(sender(world, receiver.url, AddressGuard.parse("127.0.0.0/8"))) == [True]
 
 
 def test_the_operator_may_name_any_address(make_world: Any, receiver: Receiver) -> None:
     world = make_world(notify_url=receiver.url)
     maybe(world)
     fails(world)
-    assert send(sender(world, receiver.url, Guard())) == [True]
+    assert send(sender(world, receiver.url, AddressGuard())) == [True]
 
 
 def test_nobody_is_told_of_a_schedule_that_was_deleted(world: World, receiver: Receiver) -> None:

@@ -11,7 +11,7 @@ from engine_kit import ACTOR, DAY_SECONDS, NOON, World, going_on, minutes
 
 from enschedule_core.clock import from_micros
 from enschedule_core.errors import Conflict
-from enschedule_worker.service import diagnosis, halting, runs, stats
+from enschedule_worker.service import diagnosis, forecast, halting, runs, stats
 from enschedule_worker.store import halt
 
 MakeWorld = Callable[..., World]
@@ -164,3 +164,20 @@ def test_only_one_lifts_it(make_world: MakeWorld) -> None:
     with world.database.write() as tx:
         assert halt.end(tx, at=tx.now) is not None
         assert halt.end(tx, at=tx.now) is None
+
+
+def planned(world: World) -> list[str]:
+    found = forecast.forecast(world.database, ACTOR, before=NOON + 600_000_000)
+    assert sum(bucket["count"] for bucket in found["buckets"]) == len(found["items"])
+    return [item["at"][11:16] for item in found["items"]]
+
+
+def test_nothing_is_planned_until_the_pause_of_everything_ends(world: World) -> None:
+    world.add()
+    assert planned(world)[:2] == ["12:01", "12:02"]
+    stop(world)
+    assert planned(world) == []
+    stop(world, until=from_micros(NOON + 300_000_000))
+    assert planned(world)[:2] == ["12:05", "12:06"]
+    go_on(world)
+    assert planned(world)[:2] == ["12:01", "12:02"]

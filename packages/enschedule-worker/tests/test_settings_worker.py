@@ -43,6 +43,7 @@ def test_without_anything_every_setting_has_its_default(tmp_path: Path) -> None:
         ("ENSCHEDULE_TIMEZONE", "Europe/Stokholm", "Europe/Stockholm"),
         ("ENSCHEDULE_TIMEOUT_SECONDS", "soon", "not a duration"),
         ("ENSCHEDULE_LEASE_SECONDS", "0", "less than 1"),
+        ("ENSCHEDULE_FETCH_ALLOW_PRIVATE", "10.0.0.0/99", "10.0.0.0/99"),
         ("ENSCHEDULE_OUTPUT_MAX_BYTES", "10", "less than 1024"),
         ("ENSCHEDULE_LOG_LEVEL", "loud", "not one of"),
         ("ENSCHEDULE_WORKER_ID", "two words", "not a name"),

@@ -73,3 +73,15 @@ def _worker_pid() -> int:
     """Return the process of the worker: this one, or in a child process its parent."""
     is_child = "enschedule_worker.child" in Path("/proc/self/cmdline").read_text(encoding="utf-8")
     return os.getppid() if is_child else os.getpid()
+
+
+@handler(id="chatter")
+def chatter(data: dict[str, Any], context: Context) -> dict[str, int]:
+    """Print ``lines``, take and give back ``megabytes``, go on for ``seconds``, and ``fail`` if told to."""
+    for number in range(data.get("lines", 0)):
+        print(f"line {number} of run {context.run_id}")
+    taken = bytearray(data.get("megabytes", 0) * 1024 * 1024)
+    time.sleep(data.get("seconds", 0))
+    if data.get("fail"):
+        raise RuntimeError("it was to fail")
+    return {"bytes": len(taken)}

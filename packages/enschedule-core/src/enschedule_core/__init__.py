@@ -3,6 +3,7 @@
 What is exported here is what plugins may use; everything else can change between versions.
 """
 
+from enschedule_core.addresses import AddressGuard
 from enschedule_core.context import Channel, Context, Stream
 from enschedule_core.handler import Cancel, Fail, Handler, Registrar, Retry, handler
 from enschedule_core.hookspecs import PLUGIN_API, hookimpl
@@ -10,6 +11,7 @@ from enschedule_core.registrar import Registration
 
 __all__ = [
     "PLUGIN_API",
+    "AddressGuard",
     "Cancel",
     "Channel",
     "Context",

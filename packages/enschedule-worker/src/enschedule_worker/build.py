@@ -23,7 +23,7 @@ from enschedule_core.executor import ExecutorOptions
 from enschedule_core.plugins import load_handlers
 from enschedule_core.registry import Registry
 from enschedule_worker import api
-from enschedule_worker.engine import addresses, executors
+from enschedule_worker.engine import executors
 from enschedule_worker.engine.housekeeping import Housekeeping
 from enschedule_worker.engine.loop import Engine, EngineOptions
 from enschedule_worker.engine.notices import NoticeSender
@@ -67,7 +67,7 @@ class Worker:
             self.database,
             notify_url=settings.notify_url,
             base_url=settings.base_url,
-            guard=addresses.Guard.parse(settings.fetch_allow_private),
+            guard=settings.guard,
         )
         self._pid: int | None = None
         api.register(

@@ -11,6 +11,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+from enschedule_core.addresses import AddressGuard
 from enschedule_core.errors import ConfigurationError
 from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
 from enschedule_core.settings import Kind, Setting, Values, read, unknown
@@ -182,7 +183,7 @@ SETTINGS = (
 )
 
 ALLOW_PRIVATE = Setting(
-    "ENSCHEDULE_FETCH_ALLOW_PRIVATE", Kind.TEXT, "false", "Read by the fetch handler, and for notices of schedules."
+    AddressGuard.VARIABLE, Kind.TEXT, "false", "Read by the fetch handler, and for notices of schedules."
 )
 OTHERS = (
     ALLOW_PRIVATE,
@@ -222,7 +223,7 @@ class WorkerSettings:
     retention_min_runs: int = 20
     retention_failures_days: int = 365
     notify_url: str | None = field(repr=False, default=None)
-    fetch_allow_private: str = "false"
+    guard: AddressGuard = field(default_factory=AddressGuard)
     base_url: str | None = None
     migrate: str = "auto"
     trusted_hosts: tuple[str, ...] = ()
@@ -286,7 +287,7 @@ def read_settings(
         retention_min_runs=values.number("ENSCHEDULE_RETENTION_MIN_RUNS"),
         retention_failures_days=values.number("ENSCHEDULE_RETENTION_FAILURES_DAYS"),
         notify_url=_url(values, "ENSCHEDULE_NOTIFY_URL", "https://hooks.example.org/enschedule"),
-        fetch_allow_private=read((ALLOW_PRIVATE,), environ).text(ALLOW_PRIVATE.name) or "false",
+        guard=_guard(environ),
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
@@ -294,6 +295,15 @@ def read_settings(
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
     )
+
+
+def _guard(environ: Mapping[str, str]) -> AddressGuard:
+    try:
+        return AddressGuard.parse(read((ALLOW_PRIVATE,), environ).text(ALLOW_PRIVATE.name) or "")
+    except ValueError as problem:
+        raise ConfigurationError(
+            f"{str(problem).partition(';')[0]}.", hint=f"For example {AddressGuard.VARIABLE}=10.0.0.0/8,::1"
+        ) from None
 
 
 def _worker_tags(values: Values) -> tuple[str, ...]:

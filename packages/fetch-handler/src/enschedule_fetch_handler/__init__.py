@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from enschedule_core import Context, Registrar, Registration, handler, hookimpl
-from enschedule_fetch_handler.addresses import VARIABLE, Guard
+from enschedule_core import AddressGuard, Context, Fail, Registrar, Registration, handler, hookimpl
 from enschedule_fetch_handler.connection import Limit
 from enschedule_fetch_handler.data import FetchData
 from enschedule_fetch_handler.fetching import fetch_url
@@ -27,7 +26,10 @@ __all__ = ["FetchData", "enschedule_register_handlers", "fetch", "fetch_handler"
 )
 def fetch(data: dict[str, Any], context: Context) -> dict[str, Any]:
     """Fetch what ``data`` says; see :func:`enschedule_fetch_handler.fetching.fetch_url`."""
-    guard = Guard.parse(os.environ.get(VARIABLE, ""))
+    try:
+        guard = AddressGuard.parse(os.environ.get(AddressGuard.VARIABLE, ""))
+    except ValueError as error:
+        raise Fail(str(error)) from None
     limit = Limit.after(data["timeout_seconds"], lambda: context.cancelled)
     return fetch_url(data, guard=guard, limit=limit)
 

@@ -19,9 +19,9 @@ from typing import Any
 import httpcore
 import httpx
 
-from enschedule_core import Cancel
-from enschedule_fetch_handler.addresses import Address, Guard, refusal
+from enschedule_core import AddressGuard, Cancel, Fail
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _SLICE_SECONDS = 0.5  # how long a blocked read goes without a look at the clock and at `cancelled`
 
 
@@ -55,7 +55,7 @@ class Limit:
 class GuardedBackend(httpcore.SyncBackend):
     """Resolves, checks, and connects to the checked address; everything ends at the limit."""
 
-    def __init__(self, guard: Guard, limit: Limit) -> None:
+    def __init__(self, guard: AddressGuard, limit: Limit) -> None:
         super().__init__()
         self._guard = guard
         self._limit = limit
@@ -72,7 +72,7 @@ class GuardedBackend(httpcore.SyncBackend):
         found = resolve(host, port, self._limit)
         allowed = [address for address in found if self._guard.allows(address)]
         if not allowed:
-            raise refusal(host, found[0])
+            raise _refusal(host, found[0])
         error: Exception | None = None
         for address in allowed:
             left = self._limit.left(httpcore.ConnectTimeout)
@@ -87,6 +87,15 @@ class GuardedBackend(httpcore.SyncBackend):
     def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.NetworkStream:
         """Refuse: a URL cannot name a socket file, and nothing else should."""
         raise httpcore.ConnectError("sockets in the file system are not fetched from")
+
+
+def _refusal(host: str, address: Address) -> Fail:
+    """Return the failure for a host of which no address may be connected to; it names the setting."""
+    named = str(address) if host.strip("[]") == str(address) else f"{host} is {address}, which"
+    return Fail(
+        f"{named} is not a public address, so it was not fetched; if it should be, "
+        f"set {AddressGuard.setting_for(address)} (or a larger network, or true) for the worker"
+    )
 
 
 def resolve(host: str, port: int, limit: Limit) -> list[Address]:
@@ -150,7 +159,7 @@ class _LimitedStream(httpcore.NetworkStream):
 class GuardedTransport(httpx.BaseTransport):
     """httpx over a pool of :class:`GuardedBackend` connections; no proxy, because a proxy would resolve the name."""
 
-    def __init__(self, guard: Guard, limit: Limit, *, verify: bool) -> None:
+    def __init__(self, guard: AddressGuard, limit: Limit, *, verify: bool) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(verify=verify),
             network_backend=GuardedBackend(guard, limit),

@@ -9,8 +9,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from enschedule_core import Fail, Retry
-from enschedule_fetch_handler.addresses import Guard
+from enschedule_core import AddressGuard, Fail, Retry
 from enschedule_fetch_handler.connection import GuardedTransport, Limit
 
 REDIRECTS_MAX = 5
@@ -27,7 +26,7 @@ _NETWORK_ERRORS = (
 _HEADERS = {"User-Agent": "enschedule-fetch-handler", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
-def fetch_url(data: dict[str, Any], *, guard: Guard, limit: Limit) -> dict[str, Any]:
+def fetch_url(data: dict[str, Any], *, guard: AddressGuard, limit: Limit) -> dict[str, Any]:
     """Fetch as ``data`` (loaded by ``FetchData``) says, and print request, status line, headers and body.
 
     Returns the result of the run: ``status``, the final ``url``, ``bytes`` read of the body. Raises ``Retry`` on a

@@ -79,6 +79,7 @@ def index() -> str:
         next_lines=next_lines(forecast, queued, viewer()),
         workers=sorted(workers, key=_worker_order),
         queue=queue,
+        halted=queue["pause"],
         large=present.size(queue["database_bytes"]) if queue["database_bytes"] >= LARGE_BYTES else None,
         blank=not counts["total"],
         handlers=ask.handlers.list()["items"] if not counts["total"] else [],

@@ -37,6 +37,7 @@ SKIP_WORDS = {
     "missed": "no worker was up",
     "window": "too old to be caught up",
     "paused": "it was paused",
+    "all_paused": "everything was paused",
     "expired": "every place was taken",
 }
 

@@ -15,8 +15,8 @@ import time
 from collections import Counter
 from urllib.parse import urlsplit
 
+from enschedule_core.addresses import AddressGuard
 from enschedule_core.errors import EnscheduleError
-from enschedule_worker.engine.addresses import Guard
 from enschedule_worker.engine.webhook import NotDeliveredError, post
 from enschedule_worker.service import notices as wording
 from enschedule_worker.store import notices as store
@@ -49,7 +49,9 @@ class NoticeSender:
     ``notify_url`` is the operator's, who may name any address; others pass the ``guard``.
     """
 
-    def __init__(self, database: Database, *, notify_url: str | None, base_url: str | None, guard: Guard) -> None:
+    def __init__(
+        self, database: Database, *, notify_url: str | None, base_url: str | None, guard: AddressGuard
+    ) -> None:
         self._database = database
         self._notify_url = notify_url
         self._base_url = base_url
@@ -153,7 +155,7 @@ class NoticeSender:
             "User-Agent": "Enschedule",
             "Idempotency-Key": wording.identity(notice),
         }
-        guard = Guard(everything=True) if notice.url == self._notify_url else self._guard
+        guard = AddressGuard(everything=True) if notice.url == self._notify_url else self._guard
         try:
             post(notice.url, body, headers, guard=guard, seconds=DEADLINE_SECONDS)
         except NotDeliveredError as problem:

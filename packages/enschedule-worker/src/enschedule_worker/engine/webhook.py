@@ -19,14 +19,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from enschedule_worker.engine.addresses import VARIABLE, Guard
+from enschedule_core.addresses import AddressGuard
 
 
 class NotDeliveredError(Exception):
     """The receiver did not take it; the message says why, and not where it lives beyond the host's name."""
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, guard: Guard, seconds: float) -> None:
+def post(url: str, body: bytes, headers: Mapping[str, str], *, guard: AddressGuard, seconds: float) -> None:
     """Send ``body`` within ``seconds``. Raises :class:`NotDeliveredError` for all but an answer of 200 to 299."""
     parts = urlsplit(url)
     until = time.monotonic() + seconds
@@ -49,12 +49,12 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, guard: Guard, sec
         raise NotDeliveredError(f"{parts.hostname} {what}.")
 
 
-def _connected(host: str, port: int, guard: Guard, until: float) -> socket.socket:
+def _connected(host: str, port: int, guard: AddressGuard, until: float) -> socket.socket:
     """Connect to the first of the host's addresses that the guard lets pass and that answers."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     allowed = [entry for entry in found if guard.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))]
     if not allowed:
-        raise NotDeliveredError(f"{host} is not at a public address; {VARIABLE} can allow it.")
+        raise NotDeliveredError(f"{host} is not at a public address; {AddressGuard.VARIABLE} can allow it.")
     trouble: OSError | None = None
     for family, kind, protocol, _, address in allowed:
         made = socket.socket(family, kind, protocol)

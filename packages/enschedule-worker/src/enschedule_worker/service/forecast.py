@@ -14,7 +14,7 @@ from enschedule_core.actor import Actor
 from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_worker.service.access import reading
 from enschedule_worker.service.present import readable_trigger, ref
-from enschedule_worker.store import schedule_lists
+from enschedule_worker.store import halt, schedule_lists
 from enschedule_worker.store.database import Database
 
 HOUR = 3_600_000_000
@@ -28,11 +28,15 @@ def forecast(
 ) -> dict[str, Any]:
     """Return the earliest ``limit`` slots, and how many there are in each hour (microseconds in, at most 32 days).
 
-    ``truncated`` says that there are more different schedules than were looked at: then the counts are too low.
+    While everything is paused nothing is planned, until the pause has an end. ``truncated`` says that there are more
+    different schedules than were looked at: then the counts are too low.
     """
     with reading(database, actor) as tx:
         start = since if since is not None else tx.now
         end = min(before if before is not None else start + HORIZON, start + LONGEST)
+        pause = halt.current(tx)
+        if pause is not None:  # its slots are skipped
+            start = end if pause.until is None else min(max(start, pause.until), end)
         # The first slots from now on belong to the schedules that go on first; some more, as pauses end between.
         first = schedule_lists.earliest(tx, actor.scope, end, limit + 200 if start <= tx.now else KINDS_READ)
         kinds = schedule_lists.planned(tx, actor.scope, end, KINDS_READ + 1)

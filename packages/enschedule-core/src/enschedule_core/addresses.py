@@ -1,17 +1,15 @@
-"""Which addresses may be fetched from.
+"""Which addresses may be connected to for a schedule.
 
-A schedule's author is not the machine's owner: without a guard, ``fetch`` would read the cloud's metadata service
-and whatever else answers inside the network. So the address that is actually connected to must be a public one.
+A schedule's author is not the machine's owner: without a guard, a request would read the cloud's metadata service and
+whatever else answers inside the network. So the address that is actually connected to, of each redirect too, must be a
+public one, or one that the operator allows.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-
-from enschedule_core import Fail
-
-VARIABLE = "ENSCHEDULE_FETCH_ALLOW_PRIVATE"
+from typing import ClassVar, Self
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -52,15 +50,20 @@ def is_public(address: Address) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """What ENSCHEDULE_FETCH_ALLOW_PRIVATE allows besides public addresses: everything, or these networks."""
+class AddressGuard:
+    """Lets public addresses pass, those in ``networks``, and with ``everything`` all of them.
+
+    What it lets pass besides public ones is the operator's choice, in the environment variable :attr:`VARIABLE`.
+    """
+
+    VARIABLE: ClassVar[str] = "ENSCHEDULE_FETCH_ALLOW_PRIVATE"
 
     everything: bool = False
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Guard:
-        """Read ``false`` (or nothing), ``true``, or networks with commas between; anything else is a ``Fail``."""
+    def parse(cls, text: str) -> Self:
+        """Read ``false`` (or nothing), ``true``, or networks with commas between; anything else is a ValueError."""
         word = text.strip().lower()
         if word in {"", "false", "0", "no", "off"}:
             return cls()
@@ -70,7 +73,9 @@ class Guard:
             parts = [part.strip() for part in word.split(",") if part.strip()]
             return cls(networks=tuple(ipaddress.ip_network(part, strict=False) for part in parts))
         except ValueError as error:
-            raise Fail(f"{VARIABLE}: {error}; write true, false or networks, for example 10.0.0.0/8,::1") from None
+            raise ValueError(
+                f"{cls.VARIABLE}: {error}; write true, false or networks, for example 10.0.0.0/8,::1"
+            ) from None
 
     def allows(self, address: Address) -> bool:
         """Return whether ``address`` may be connected to."""
@@ -81,13 +86,8 @@ class Guard:
             or any(inner in network or address in network for network in self.networks)
         )
 
-
-def refusal(host: str, address: Address) -> Fail:
-    """Return the failure for a host of which no address may be connected to; it names the setting."""
-    inner = unwrap(address)
-    network = ipaddress.ip_network((inner, 32 if inner.version == 4 else 128))
-    named = str(address) if host.strip("[]") == str(address) else f"{host} is {address}, which"
-    return Fail(
-        f"{named} is not a public address, so it was not fetched; if it should be, "
-        f"set {VARIABLE}={network} (or a larger network, or true) for the worker"
-    )
+    @classmethod
+    def setting_for(cls, address: Address) -> str:
+        """Return the narrowest setting that allows ``address``, as one writes it: ``VARIABLE=10.1.2.3/32``."""
+        inner = unwrap(address)
+        return f"{cls.VARIABLE}={ipaddress.ip_network((inner, 32 if inner.version == 4 else 128))}"

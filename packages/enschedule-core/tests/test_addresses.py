@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from enschedule_core import Fail
-from enschedule_fetch_handler.addresses import Guard, is_public, refusal
+from enschedule_core import AddressGuard
+from enschedule_core.addresses import is_public
 
 PRIVATE = [
     "0.0.0.0",
@@ -62,14 +62,14 @@ PUBLIC = [
 @pytest.mark.parametrize("address", PRIVATE)
 def test_a_special_address_is_not_public_and_not_allowed(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
-    assert not Guard().allows(ipaddress.ip_address(address))
-    assert Guard.parse("true").allows(ipaddress.ip_address(address))
+    assert not AddressGuard().allows(ipaddress.ip_address(address))
+    assert AddressGuard.parse("true").allows(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
-    assert Guard.parse("false").allows(ipaddress.ip_address(address))
+    assert AddressGuard.parse("false").allows(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -88,18 +88,19 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
     ],
 )
 def test_networks_are_allowed_by_name(setting: str, address: str, allowed: bool) -> None:
-    assert Guard.parse(setting).allows(ipaddress.ip_address(address)) is allowed
+    assert AddressGuard.parse(setting).allows(ipaddress.ip_address(address)) is allowed
 
 
 @pytest.mark.parametrize("setting", ["maybe", "10.0.0.0/99", "localhost", "10.0.0.1-10.0.0.9"])
 def test_a_wrong_setting_is_said_and_allows_nothing(setting: str) -> None:
-    with pytest.raises(Fail, match=r"ENSCHEDULE_FETCH_ALLOW_PRIVATE: .*for example"):
-        Guard.parse(setting)
+    with pytest.raises(ValueError, match=r"ENSCHEDULE_FETCH_ALLOW_PRIVATE: .*for example"):
+        AddressGuard.parse(setting)
 
 
-def test_the_refusal_names_the_setting_with_a_value_that_works() -> None:
-    address = ipaddress.ip_address("2002:7f00:1::1")
-    message = str(refusal("intranet.example", address))
-    assert message.startswith("intranet.example is 2002:7f00:1::1, which is not a public address")
-    setting = message.partition("ENSCHEDULE_FETCH_ALLOW_PRIVATE=")[2].split()[0]
-    assert Guard.parse(setting).allows(address)
+@pytest.mark.parametrize("address", ["2002:7f00:1::1", "10.1.2.3", "fd12::1"])
+def test_the_narrowest_setting_allows_the_address_and_no_other(address: str) -> None:
+    found = ipaddress.ip_address(address)
+    variable, _, value = AddressGuard.setting_for(found).partition("=")
+    assert variable == AddressGuard.VARIABLE
+    assert AddressGuard.parse(value).allows(found)
+    assert not AddressGuard.parse(value).allows(ipaddress.ip_address("10.9.9.9"))
