@@ -41,13 +41,22 @@ def every_end_is_told_as_it_was(factory: ExecutorFactory) -> None:
     with recording(factory) as recorder:
         ends = {
             how: recorder.submit("end", {"how": how})
-            for how in ("raise", "exit", "retry", "base", "recursion", "large", "object")
+            for how in (
+                *("raise", "exit", "retry", "again", "fail", "cancel", "cause", "base", "recursion", "large", "object"),
+            )
         }
         found = {how: run.outcome() for how, run in ends.items()}
         assert found["raise"].message == "ValueError: no luck"
         assert "raise ValueError" in (found["raise"].traceback or "")
         assert (found["exit"].kind, found["exit"].exit_code) == (OutcomeKind.EXIT, 3)
         assert found["retry"].retry == timedelta(seconds=7)
+        assert (found["again"].status, found["again"].retry) == (RunStatus.FAILED, "policy")
+        assert found["again"].message == "not yet"
+        assert (found["fail"].status, found["fail"].retry) == (RunStatus.FAILED, "never")
+        assert (found["fail"].message, found["fail"].traceback) == ("for good", None)
+        assert (found["cancel"].status, found["cancel"].kind) == (RunStatus.CANCELLED, OutcomeKind.CANCELLED)
+        assert (found["cancel"].message, found["cancel"].retry) == ("not today", "never")
+        assert "ValueError: no luck" in (found["cause"].traceback or "")
         assert found["base"].message == "BaseException: at the base"
         assert (found["recursion"].message or "").startswith("RecursionError")
         assert found["large"].result == "x" * 900_000
@@ -75,6 +84,33 @@ def the_context_is_handed_on(factory: ExecutorFactory) -> None:
         assert run.reports == [(0.25, "a quarter"), (1.0, "done")]
         bare = recorder.submit("tell").outcome().result
         assert (bare["slot_at"], bare["schedule_id"], bare["deadline"]) == (None, None, None)
+
+
+def an_async_handler_runs_to_its_end(factory: ExecutorFactory) -> None:
+    """What its tasks print and report is the run's, and what they return too."""
+    with recording(factory) as recorder:
+        runs = [recorder.submit("wait-a-little", {"times": 3}) for _ in range(2)]
+        for run in runs:
+            assert run.outcome().result == {"tasks": [0, 1, 2]}
+            assert run.text() == "task 2\ntask 1\ntask 0\n"
+            assert {text for _, text in run.reports} <= {"task 0", "task 1", "task 2"}
+            assert run.reports
+
+
+def versions_stand_side_by_side(factory: ExecutorFactory) -> None:
+    """Each version runs its own data; old data whose version is not there goes through the migrations first."""
+    with recording(factory) as recorder:
+        results = {version: recorder.submit("grow", {"x": 0}, version=version) for version in (1, 2, 3, 4)}
+        assert {version: run.outcome().result for version, run in results.items()} == {
+            1: {"by": 1, "x": 0},
+            2: {"by": 4, "x": 0, "from_2": True, "from_3": True},
+            3: {"by": 4, "x": 0, "from_3": True},
+            4: {"by": 4, "x": 0},
+        }
+        spoilt = recorder.submit("grow", {"spoilt": True}, version=2).outcome()
+        assert (spoilt.kind, spoilt.retry) == (OutcomeKind.INVALID_DATA, "never")
+        assert "LookupError: 'it is spoilt'" in (spoilt.message or "")
+        assert recorder.submit("grow", version=9).outcome().kind is OutcomeKind.NO_HANDLER
 
 
 def a_handler_that_is_not_here_is_told(factory: ExecutorFactory) -> None:
@@ -162,6 +198,8 @@ EXECUTOR_CHECKS: tuple[Callable[[ExecutorFactory], None], ...] = (
     output_belongs_to_its_run,
     every_end_is_told_as_it_was,
     the_context_is_handed_on,
+    an_async_handler_runs_to_its_end,
+    versions_stand_side_by_side,
     a_handler_that_is_not_here_is_told,
     a_run_that_was_taken_back_is_dropped,
     runs_begin_in_order_and_end_once,

@@ -20,8 +20,8 @@ PATIENCE_SECONDS = 60.0
 class RecordedRun:
     """A :class:`enschedule_core.executor.HeldRun` that keeps all that it is told."""
 
-    def __init__(self, run_id: int, handler_id: str, data: Any = None, **call: Any) -> None:
-        self._call = Call(run_id, handler_id, 1, json.dumps({} if data is None else data), **call)
+    def __init__(self, run_id: int, handler_id: str, data: Any = None, *, version: int = 1, **call: Any) -> None:
+        self._call = Call(run_id, handler_id, version, json.dumps({} if data is None else data), **call)
         self.changed = threading.Condition()
         self.is_wanted = True  # what begin() says
         self.cancelled = False
