@@ -79,9 +79,11 @@ def tell(_data: Any, context: Context) -> dict[str, Any]:
 @handler(id="obey")
 def obey(_data: Any, context: Context) -> None:
     """Go on until told to stop."""
+    is_told = context.cancelled  # who has never looked is interrupted instead
     context.progress(0, "inside")
-    while not context.cancelled:
+    while not is_told:
         time.sleep(0.002)
+        is_told = context.cancelled
     raise Cancel("stopped as told")
 
 
