@@ -85,3 +85,42 @@ def test_several_processes_share_sessions_and_forms(start: Start) -> None:
     os.kill(second, signal.SIGCONT)
     assert dashboard.stop() == 0
     assert worker.stop() == 0
+
+
+GREET = """
+from enschedule_core import handler
+from marshmallow import Schema, fields
+
+
+class Data(Schema):
+    {field} = fields.String(required=True, metadata={{"title": "{field} of whom"}})
+
+
+@handler(id="{id}", data_schema=Data)
+def run(data):
+    print("hello", data["{field}"])
+"""
+
+
+def test_an_edit_in_the_folder_is_live_and_one_of_a_plugin_starts_the_server_again(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "greet.py").write_text(GREET.format(id="greet", field="name"))
+    (tmp_path / "plugin.py").write_text(GREET.format(id="plugged", field="first"))
+    program = start("up", "--reload", HANDLERS_DIR="jobs", IMPORT_HANDLERS="plugin.py").ready()
+    (server,) = children(program)
+    assert "name of whom" in program.ask("GET", "/schedules/new?handler=greet")[1]
+    (tmp_path / "jobs" / "greet.py").write_text(GREET.format(id="greet", field="whom"))
+    wait_for("the form is new", lambda: "whom of whom" in program.ask("GET", "/schedules/new?handler=greet")[1])
+    body = {"handler": "greet", "data": {"whom": "you"}}
+    run = program.call("POST", "runs", body)["id"]
+    program.wait_status(run, "succeeded")
+    assert "hello you" in program.ask("GET", f"/runs/{run}")[1]
+    assert children(program) == [server], "nothing was started again for that"
+
+    (tmp_path / "plugin.py").write_text(GREET.format(id="plugged", field="second"))
+    wait_for("the form is new", lambda: "second of whom" in program.ask("GET", "/schedules/new?handler=plugged")[1])
+    assert "plugin.py changed, starting again" in program.log
+    assert children(program) != [server]
+    assert program.stop() == 0

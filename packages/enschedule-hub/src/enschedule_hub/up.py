@@ -19,13 +19,19 @@ _DATABASE_VARIABLES = ("WORKER_URL", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "
 @click.option("--host", metavar="ADDRESS", help="The address to listen on; 127.0.0.1 unless told otherwise.")
 @click.option("--port", metavar="PORT", help="The port to listen on; 3000 unless told otherwise.")
 @click.option("--database", metavar="FILE", help=f"The SQLite file, or :memory:; ./{DATABASE} unless told otherwise.")
-def command(host: str | None, port: str | None, database: str | None) -> None:
+@click.option("--reload", is_flag=True, help="Start again when the code of a plugin changes; for development.")
+def command(host: str | None, port: str | None, database: str | None, *, reload: bool) -> None:
     """Start dashboard, REST API and worker in one process, with all installed handlers.
 
     Environment variables are heard as by enschedule-dashboard; options win over them. Ctrl-C stops.
+    Files of HANDLERS_DIR are live without --reload.
     """
     given = {"ENSCHEDULE_HOST": host, "ENSCHEDULE_PORT": port, "SQLITE": database}
     environ = embedded({**os.environ, **{name: value for name, value in given.items() if value is not None}})
+    if reload:
+        from enschedule_hub.reload import serve  # noqa: PLC0415 - only then
+
+        sys.exit(serve(environ))
     sys.exit(up(environ))
 
 
@@ -61,3 +67,7 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+if __name__ == "__main__":  # as the reloader starts it
+    sys.exit(up(embedded(os.environ)))

@@ -20,10 +20,11 @@ from sqlalchemy.exc import DBAPIError
 from enschedule_core.environment import handler_environment
 from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_core.executor import ExecutorOptions
-from enschedule_core.plugins import load_handlers
+from enschedule_core.plugins import load_handlers, open_folder
 from enschedule_core.registry import Registry
 from enschedule_worker import api
 from enschedule_worker.engine import executors
+from enschedule_worker.engine.folder_watch import FolderWatch
 from enschedule_worker.engine.housekeeping import Housekeeping
 from enschedule_worker.engine.loop import Engine, EngineOptions
 from enschedule_worker.engine.notices import NoticeSender
@@ -63,6 +64,7 @@ class Worker:
         keep = Keep(settings.retention_days, settings.retention_min_runs, settings.retention_failures_days)
         self._housekeeping = Housekeeping(self.engine, self._card(), keep=keep)
         self._listener = Listener(self.database)
+        self._folder_watch = self._watch_of(settings)
         self._notices = NoticeSender(
             self.database,
             notify_url=settings.notify_url,
@@ -100,12 +102,16 @@ class Worker:
         self.engine.start()
         self._notices.start()
         self._listener.start()
+        if self._folder_watch is not None:
+            self._folder_watch.start()
 
     def stop(self, *, grace_seconds: float | None = None) -> None:
         """Claim nothing more, let runs end within the grace, give back what has not begun, and sign off."""
         if self._pid != os.getpid():
             return
         self._pid = None
+        if self._folder_watch is not None:
+            self._folder_watch.stop()
         self.engine.stop(grace_seconds=grace_seconds)
         self._notices.stop()
         self._listener.stop()
@@ -169,6 +175,12 @@ class Worker:
                 retry_delay=retry_delay,
             ),
         )
+
+    def _watch_of(self, settings: WorkerSettings) -> FolderWatch | None:
+        if settings.handlers_dir is None:
+            return None
+        folder = open_folder(self.registry, settings.handlers_dir)
+        return FolderWatch(folder, self.engine, self._housekeeping.register)
 
     def _card(self) -> census.WorkerCard:
         settings = self.settings

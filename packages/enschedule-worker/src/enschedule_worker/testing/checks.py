@@ -9,6 +9,7 @@ from enschedule_core.clock import parse_instant, to_micros
 from enschedule_core.context import Stream
 from enschedule_core.executor import ExecutorFactory
 from enschedule_core.run import OutcomeKind, RunStatus
+from enschedule_core.source import Source
 from enschedule_worker.testing.recording import recording
 
 _A_MOMENT_SECONDS = 0.2
@@ -182,6 +183,25 @@ def one_that_kills_ends_what_does_not_stop(factory: ExecutorFactory) -> None:
         assert len(run.outcomes) == 1
 
 
+def a_refresh_brings_the_handlers_of_now(factory: ExecutorFactory) -> None:
+    """After ``refresh``, runs that begin have what the registry has now; one that goes on ends as it began."""
+    with recording(factory, places=2) as recorder:
+        before = recorder.submit("obey")
+        assert before.wait_inside()
+        assert recorder.submit("say", {"text": "x"}).outcome().status is RunStatus.SUCCEEDED
+        less = recorder.registry.without(lambda _: True)
+        less.load_source(Source("module", "enschedule_worker.testing.handlers", "say"))
+        recorder.registry.become(less)
+        recorder.executor.refresh()
+        assert recorder.submit("tell").outcome().kind is OutcomeKind.NO_HANDLER
+        assert recorder.submit("say", {"text": "y"}).outcome().status is RunStatus.SUCCEEDED
+        assert before.outcomes == []
+        recorder.stop_run(before)
+        assert before.outcome().message == "stopped as told"
+        for number in range(20):
+            assert recorder.submit("say", {"text": str(number)}).outcome().result == {"text": str(number)}
+
+
 def a_stop_ends_it(factory: ExecutorFactory) -> None:
     """``stop`` comes back though a handler goes on, and nothing begins afterwards."""
     with recording(factory, places=1) as recorder:
@@ -206,5 +226,6 @@ EXECUTOR_CHECKS: tuple[Callable[[ExecutorFactory], None], ...] = (
     no_more_runs_than_places,
     a_handler_that_looks_is_told_to_stop,
     one_that_kills_ends_what_does_not_stop,
+    a_refresh_brings_the_handlers_of_now,
     a_stop_ends_it,
 )

@@ -105,8 +105,9 @@ class RecordedRun:
 class Recorder:
     """An executor with runs that are recorded; ``submit`` makes one."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, registry: Registry) -> None:
         self.executor = executor
+        self.registry = registry
         self.order: list[int] = []  # of the ends
         self._next = 1
         self._runs: dict[int, RecordedRun] = {}
@@ -142,7 +143,7 @@ def recording(
     """Start an executor with the handlers of the checks, or those of ``sources``; stop it at the end."""
     registry = Registry.load(sources or [Source("module", "enschedule_worker.testing.handlers")])
     assert not registry.broken, registry.broken
-    recorder = Recorder(factory(ExecutorOptions(registry, places, **options)))
+    recorder = Recorder(factory(ExecutorOptions(registry, places, **options)), registry)
     recorder.executor.start(recorder.finished)
     try:
         yield recorder
