@@ -30,7 +30,7 @@ Seen = TypeVar("Seen")
 
 MESSAGE = "the main job, from end to end"
 HANDLERS = {"fetch", "log-job"}
-PAGES = ("/", "/schedules", "/runs", "/handlers", "/workers")
+PAGES = ("/", "/schedules", "/runs", "/calendar", "/handlers", "/workers")
 
 
 class Missing(Exception):

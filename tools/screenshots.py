@@ -114,6 +114,7 @@ def _pages(failed: int, running: int, fetched: int) -> dict[str, str]:
         "run": f"/runs/{fetched}",
         "run-failed": f"/runs/{failed}",
         "run-running": f"/runs/{running}",
+        "calendar": "/calendar",
         "handlers": "/handlers",
         "handler": "/handlers/backup",
         "workers": "/workers",

@@ -120,6 +120,7 @@ def pages_of(runs: dict[str, int]) -> dict[str, str]:
         "handlers": "/handlers",
         "handler report": "/handlers/report",
         "handler hostile": "/handlers/hostile",
+        "calendar": "/calendar",
         "workers": "/workers",
         "more": "/more",
         "log in": "/login",

@@ -20,7 +20,7 @@ def server(start_server, tmp_path_factory):
         yield running
 
 
-@pytest.mark.parametrize("path", ["/", "/schedules", "/runs", "/handlers", "/workers"])
+@pytest.mark.parametrize("path", ["/", "/schedules", "/runs", "/calendar", "/handlers", "/workers"])
 def test_an_empty_page_teaches_and_is_accessible(page, path):
     page.goto(path)
     expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -524,6 +524,14 @@ class Others:
                 for when, s in slots[: filters.get("limit") or 50]
             ],
             "buckets": buckets,
+            "fullest": [
+                {
+                    "at": format_instant(hour + timedelta(hours=1 + 24 * index)),
+                    "count": 5,
+                    "schedules": [{"id": s["id"], "title": s["title"]} for _, s in slots[:3]],
+                }
+                for index in range(min(2, filters.get("fullest") or 0))
+            ],
             "truncated": False,
         }
 

@@ -16,7 +16,18 @@ from enschedule_dashboard.app import create_app
 from enschedule_dashboard.settings import DashboardSettings
 
 pytestmark = pytest.mark.browser
-PAGES = ("/", "/schedules", "/runs", "/handlers", "/handlers/fetch", "/workers", "/more", "/nope")
+PAGES = (
+    "/",
+    "/schedules",
+    "/runs",
+    "/calendar",
+    "/handlers",
+    "/handlers/fetch",
+    "/workers",
+    "/more",
+    "/go?q=invoice",
+    "/nope",
+)
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 
@@ -121,6 +132,26 @@ def test_a_switch_works_in_its_place_and_can_be_undone(page: Page, world: World)
     assert switch.bounding_box() == before
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("switch", name="Hourly report")).to_be_checked()
+
+
+def test_the_palette_goes_anywhere_and_does_anything_by_keyboard(page: Page, world: World):
+    page.goto("/runs")
+    page.keyboard.press("Control+k")
+    palette = page.get_by_role("dialog", name="Search or go to")
+    expect(palette.get_by_role("link", name="Home")).to_be_visible()
+    page.keyboard.type("invoice")
+    page.clock.run_for(300)
+    expect(palette.locator(".hit.on")).to_contain_text("Invoice export")
+    assert Axe().run(page).response["violations"] == []
+    page.keyboard.press("Escape")
+    expect(palette).not_to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("pause invoice")
+    page.clock.run_for(300)
+    expect(palette.get_by_role("button", name="Pause Invoice export")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Invoice export")
+    assert world.schedules["invoice-export"]["paused"]
 
 
 def test_everything_is_done_without_script(browser: Browser, site: str, world: World):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Pages
+from browsing import Pages
 from fake_client import World
 
 from enschedule_core.schedule import SkipReason

@@ -13,7 +13,18 @@ from enschedule_dashboard.security import host_name, is_own_name
 from enschedule_dashboard.session import safe_next
 from enschedule_dashboard.settings import DashboardSettings
 
-PAGES = ["/", "/schedules", "/runs", "/handlers", "/handlers/fetch", "/workers", "/more", "/nope", "/runs/99999"]
+PAGES = [
+    "/",
+    "/schedules",
+    "/runs",
+    "/calendar",
+    "/handlers",
+    "/handlers/fetch",
+    "/workers",
+    "/more",
+    "/nope",
+    "/runs/99999",
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

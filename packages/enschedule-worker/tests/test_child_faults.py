@@ -264,6 +264,7 @@ def test_a_subprocess_that_it_waits_for_is_told_too(shared: Recorder) -> None:
 @pytest.mark.parametrize("what", ["swallow", "hold_interpreter"])
 def test_whoever_does_not_hear_is_killed(shared: Recorder, what: str) -> None:
     run = begun(shared, what)
+    time.sleep(0.3)  # until it is deaf, which it cannot tell
     shared.stop_run(run)
     assert not run.wait(lambda: run.outcomes, 0.3)
     shared.executor.kill(run)

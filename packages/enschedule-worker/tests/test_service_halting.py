@@ -181,3 +181,20 @@ def test_nothing_is_planned_until_the_pause_of_everything_ends(world: World) -> 
     assert planned(world)[:2] == ["12:05", "12:06"]
     go_on(world)
     assert planned(world)[:2] == ["12:01", "12:02"]
+
+
+def test_the_fullest_minutes_are_those_in_which_several_start(world: World) -> None:
+    for id in ("a", "b"):
+        world.add(id, schedule="every 5 minutes")
+    world.add("c", schedule="every 10 minutes")
+    world.add("tick", schedule="every 10 seconds")  # in every minute, and so in none more than in another
+    found = forecast.forecast(world.database, ACTOR, before=NOON + 1_300_000_000, fullest=3)["fullest"]
+    assert [(minute["at"][11:16], minute["count"]) for minute in found] == [("12:10", 3), ("12:20", 3), ("12:05", 2)]
+    assert [one["id"] for one in found[0]["schedules"]] == ["a", "c"]  # of those that are alike, one
+
+
+def test_hours_may_begin_at_any_minute(world: World) -> None:
+    world.add(schedule="every 10 minutes")
+    end = NOON + 2 * 3_600_000_000
+    found = forecast.forecast(world.database, ACTOR, before=end, offset=30 * 60_000_000)["buckets"]
+    assert [(bucket["at"][11:16], bucket["count"]) for bucket in found] == [("11:30", 2), ("12:30", 6), ("13:30", 3)]

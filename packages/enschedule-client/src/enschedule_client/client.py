@@ -132,10 +132,20 @@ class Client:
         return other
 
     def forecast(
-        self, *, from_: datetime | str | None = None, to: datetime | str | None = None, limit: int | None = None
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        limit: int | None = None,
+        fullest: int | None = None,
+        offset_minutes: int | None = None,
     ) -> Forecast:
-        """Return the planned slots of a stretch of time: the earliest ``limit``, and how many in each hour."""
-        query = {"from": from_, "to": to, "limit": limit}
+        """Return the planned slots of a stretch of time: the earliest ``limit``, and how many in each hour.
+
+        ``fullest`` asks for so many of the minutes in which the most schedules start. Hours begin ``offset_minutes``
+        (0 to 59) after the whole hour of UTC, for zones that are not whole hours away from it.
+        """
+        query = {"from": from_, "to": to, "limit": limit, "fullest": fullest, "offset_minutes": offset_minutes}
         return cast("Forecast", self._get("forecast", query))
 
     def me(self) -> Me:

@@ -18,6 +18,7 @@ PAGES = (
     ("Home", "/"),
     ("Schedules", "/schedules"),
     ("Runs", "/runs"),
+    ("Calendar", "/calendar"),
     ("Handlers", "/handlers"),
     ("Workers", "/workers"),
 )

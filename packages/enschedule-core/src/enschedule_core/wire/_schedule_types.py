@@ -234,11 +234,20 @@ class PlannedBucket(TypedDict):
     count: int
 
 
+class FullMinute(TypedDict):
+    """A minute in which several schedules start, and some of them."""
+
+    at: Instant
+    count: int
+    schedules: list[Ref]
+
+
 class Forecast(TypedDict):
-    """The coming slots: the earliest ones, and how many in each hour."""
+    """The coming slots: the earliest ones, how many in each hour, and the fullest minutes if they were asked for."""
 
     items: list[PlannedSlot]
     buckets: list[PlannedBucket]
+    fullest: list[FullMinute]
     truncated: bool
 
 

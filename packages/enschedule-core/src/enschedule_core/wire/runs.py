@@ -68,3 +68,5 @@ class ForecastQuery(Strict):
     since = Instant(data_key="from", metadata=_INSTANT)
     before = Instant(data_key="to", metadata=_INSTANT)
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 200, error="Must be from 1 to 200."))
+    fullest = fields.Integer(load_default=0, validate=validate.Range(0, 50, error="Must be from 0 to 50."))
+    offset_minutes = fields.Integer(load_default=0, validate=validate.Range(0, 59, error="Must be from 0 to 59."))

@@ -75,4 +75,14 @@ def queue_stats() -> Response:
 def get_forecast(query: dict[str, Any]) -> Response:
     """Return the planned slots of all schedules."""
     since, before = _range(query)
-    return answer(forecast.forecast(context().database, actor(), since=since, before=before, limit=query["limit"]))
+    return answer(
+        forecast.forecast(
+            context().database,
+            actor(),
+            since=since,
+            before=before,
+            limit=query["limit"],
+            fullest=query["fullest"],
+            offset=query["offset_minutes"] * forecast.MINUTE,
+        )
+    )

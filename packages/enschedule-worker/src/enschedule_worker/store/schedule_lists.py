@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,13 +195,17 @@ def earliest(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[An
 def planned(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:
     """Return what is planned before ``end``, schedules alike as one row.
 
-    Columns: trigger, slots_fired (0 where it does not matter), goes_on_at, number (of schedules).
+    Columns: trigger, slots_fired (0 where it does not matter), goes_on_at, number (of schedules), key (of one of them).
     """
     fired = case((Schedule.trigger.contains('"max_runs":null'), 0), else_=Schedule.slots_fired)
     columns = (Schedule.trigger, fired.label("slots_fired"), _goes_on_at().label("goes_on_at"))
-    inner = select(*columns).where(_planned(scope, end)).subquery()
-    return list(
-        tx.execute(
-            select(*inner.c, func.count().label("number")).group_by(*inner.c).order_by(inner.c.goes_on_at).limit(limit)
-        )
-    )
+    inner = select(*columns, Schedule.key).where(_planned(scope, end)).subquery()
+    alike = (inner.c.trigger, inner.c.slots_fired, inner.c.goes_on_at)
+    figures = (func.count().label("number"), func.min(inner.c.key).label("key"))
+    return list(tx.execute(select(*alike, *figures).group_by(*alike).order_by(inner.c.goes_on_at).limit(limit)))
+
+
+def names(tx: Transaction, keys: Collection[int]) -> dict[int, Row[Any]]:
+    """Return id and title of schedules by their keys."""
+    found = tx.execute(select(Schedule.key, Schedule.id, Schedule.title).where(Schedule.key.in_(keys)))
+    return {int(row.key): row for row in found}

@@ -2,7 +2,7 @@
 import { toggle } from "./theme.js";
 
 const HELP = [
-  ["/", "search"], ["n", "new schedule"], ["j  k", "next and previous row"], ["Enter", "open the row"],
+  ["/", "search"], ["Ctrl K", "go to, do"], ["n", "new schedule"], ["j  k", "next and previous row"], ["Enter", "open the row"],
   ["r", "run now, run again"], ["p", "pause or resume"], ["e", "edit"], ["t", "light or dark"], ["?", "this list"],
 ];
 

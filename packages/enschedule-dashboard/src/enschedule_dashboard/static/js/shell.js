@@ -2,6 +2,7 @@
 import { startClock } from "./time.js";
 import { startLive } from "./live.js";
 import { startKeys } from "./keys.js";
+import { startPalette } from "./palette.js";
 import { startTheme } from "./theme.js";
 import { startTips } from "./rail.js";
 import { startRetry } from "./retry.js";
@@ -10,6 +11,7 @@ document.documentElement.classList.add("scripted");
 startClock();
 startTheme();
 startKeys();
+startPalette();
 startTips();
 startRetry();
 startLive();
