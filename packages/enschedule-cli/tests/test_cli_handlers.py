@@ -115,10 +115,26 @@ def test_a_folder_that_is_there_is_left_alone(here: Path) -> None:
     assert (here / "empty" / "pyproject.toml").exists()
 
 
-@pytest.mark.parametrize(("name", "id"), [("Acme_Pictures", "acme-pictures"), ("enschedule-sweep-handler", "sweep")])
-def test_a_new_package_installs_offline_passes_its_tests_and_is_found(name: str, id: str, here: Path) -> None:
-    normal = name.replace("_", "-").lower()
-    said, _ = run("new", name)
+@pytest.mark.parametrize(
+    ("name", "normal", "module", "id"),
+    [
+        ("Acme.Pictures", "acme-pictures", "acme_pictures", "acme-pictures"),
+        ("enschedule-sweep-handler", "enschedule-sweep-handler", "enschedule_sweep_handler", "sweep"),
+        ("enschedule-handler", "enschedule-handler", "enschedule_handler", "handler"),
+    ],
+)
+def test_names_are_written_as_pip_writes_them(name: str, normal: str, module: str, id: str, here: Path) -> None:
+    run("new", name)
+    project = (here / normal / "pyproject.toml").read_text()
+    assert f'name = "{normal}"\n' in project
+    assert f'[project.entry-points."enschedule.handlers"]\n{module} = "{module}"\n' in project
+    assert f'    id="{id}",\n' in (here / normal / "src" / module / "__init__.py").read_text()
+    assert not any("$" in path.read_text() for path in (here / normal).rglob("*") if path.is_file())
+
+
+def test_a_new_package_installs_offline_passes_its_tests_and_is_found(here: Path) -> None:
+    normal = id = "acme-pictures"
+    said, _ = run("new", "Acme_Pictures")
     assert f"the handler {id}\n" in said
     python = environment(here / "venv")
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps"]

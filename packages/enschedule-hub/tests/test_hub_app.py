@@ -187,6 +187,43 @@ def test_handlers_that_a_child_process_cannot_find_are_refused(monkeypatch: pyte
         exec("enschedule(worker=__import__('enschedule_hub').InlineWorker('process'), handlers=[GREET])", namespace)
 
 
+def test_without_a_key_only_this_machine_is_answered_whatever_the_server_listens_on(make: Any) -> None:
+    client = make(handlers=[GREET]).test_client()
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    assert client.get("/api/v1/runs", environ_overrides=elsewhere).status_code == 401
+    page = client.get("/schedules", environ_overrides=elsewhere)
+    assert (page.status_code, page.headers["Location"]) == (303, "/login?next=/schedules")
+    assert client.get("/schedules", headers={"Host": "jobs.example.org"}).status_code == 400
+    assert client.get("/schedules").status_code == 200
+
+
+def test_a_program_may_be_its_own_file_worker() -> None:
+    program = """
+from enschedule_core import handler
+from enschedule_hub import FileWorker, create_handler, enschedule
+import os, sys, time
+
+@handler(id="alone")
+def alone(data):
+    return os.getppid()
+
+app = enschedule(worker=FileWorker(__file__), handlers=[create_handler(id="given", job=lambda data: os.getppid())])
+if app:
+    client = app.test_client()
+    for name in ("alone", "given"):
+        run = client.post("/api/v1/runs", json={"handler": name, "data": {}}).json
+        until = time.monotonic() + 60
+        while run["status"] in ("queued", "running") and time.monotonic() < until:
+            time.sleep(0.05)
+            run = client.get(f"/api/v1/runs/{run['id']}").json
+        assert run["result"] == os.getpid(), run
+    print("fine")
+"""
+    Path("program.py").write_text(program)
+    done = subprocess.run([sys.executable, "program.py"], capture_output=True, text=True, timeout=110, check=False)
+    assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr
+
+
 def test_an_external_worker_is_shown_and_missed_and_found_again(
     make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
