@@ -233,6 +233,26 @@ def test_a_folder_that_is_gone_for_a_while_leaves_everything_as_it_is(
     assert world.results == {"a": 2}
 
 
+def test_a_project_with_its_virtual_environment_in_it_keeps_what_it_has_imported(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = world.path / ".venv" / "site-packages"
+    (site / "acme_paint").mkdir(parents=True)
+    (site / "acme_paint" / "__init__.py").write_text("STATE = []\n")
+    monkeypatch.syspath_prepend(site)
+    import acme_paint
+
+    world.write("a.py", before="import acme_paint\n", result="len(acme_paint.STATE)")
+    world.start()
+    acme_paint.STATE.append(1)
+    world.write("a.py", before="import acme_paint\n", result="10 + len(acme_paint.STATE)")
+    assert world.refresh()
+    assert world.results == {"a": 11}
+    assert sys.modules["acme_paint"] is acme_paint
+    assert (site / "acme_paint" / "__pycache__").exists() or sys.dont_write_bytecode
+    del sys.modules["acme_paint"]
+
+
 def test_names_that_are_no_identifiers_and_those_of_the_standard_library(world: World) -> None:
     world.write("daily-report.py", id="report")
     world.write("json.py", id="json")

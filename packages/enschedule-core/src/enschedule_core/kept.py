@@ -68,9 +68,14 @@ class _Finder:
 
 
 def _hook(path: str) -> _Finder:
-    if any(path == folder or path.startswith(folder + os.sep) for folder in _kept):
+    # Not for all that is below: the folder may be that of a project, with a virtual environment in it.
+    if any(path in _places(folder, texts) for folder, texts in _kept.items()):
         return _Finder(path)
     raise ImportError(f"nothing is kept of {path}")
+
+
+def _places(folder: str, texts: Mapping[str, bytes]) -> set[str]:
+    return {folder, *map(os.path.dirname, texts)}
 
 
 def text_of(path: str) -> bytes | None:
@@ -82,23 +87,27 @@ def keep(folder: str, texts: Mapping[str, bytes]) -> None:
     """Import ``texts`` (absolute path: text), and nothing else, for the ``.py`` files of ``folder`` from now on."""
     if _hook not in sys.path_hooks:
         sys.path_hooks.insert(0, _hook)
+    places = _places(folder, _kept.get(folder, {})) | _places(folder, texts)
     _kept[folder] = dict(texts)
-    for path in [path for path in sys.path_importer_cache if path == folder or path.startswith(folder + os.sep)]:
-        del sys.path_importer_cache[path]
+    for path in places:
+        sys.path_importer_cache.pop(path, None)
     importlib.invalidate_caches()
 
 
 def forget_modules(folder: str) -> dict[str, ModuleType]:
-    """Take the modules of ``folder`` out of ``sys.modules``, so that they are imported anew, and return them."""
-    found = {name: module for name, module in list(sys.modules.items()) if _is_of(module, folder)}
+    """Take the kept modules of ``folder`` out of ``sys.modules``, so that they are imported anew, and return them.
+
+    What else is below the folder stays, and so does the program itself, whose file may be one of them.
+    """
+    texts = _kept.get(folder, {})
+    found = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if name != "__main__" and getattr(module, "__file__", None) in texts
+    }
     for name in found:
         del sys.modules[name]
     return found
-
-
-def _is_of(module: ModuleType | None, folder: str) -> bool:
-    path = getattr(module, "__file__", None)
-    return isinstance(path, str) and path.startswith(folder + os.sep)
 
 
 def python_files(folder: Path) -> list[Path]:

@@ -169,6 +169,19 @@ def a_handler_that_looks_is_told_to_stop(factory: ExecutorFactory) -> None:
         other.outcome()
 
 
+def one_that_kills_interrupts_what_does_not_look(factory: ExecutorFactory) -> None:
+    """With ``kills``: a handler that never looks is interrupted, ``async`` too, and may clean up."""
+    with recording(factory) as recorder:
+        if not recorder.executor.kills:
+            return
+        run = recorder.submit("nap")
+        assert run.wait_inside()
+        recorder.stop_run(run)
+        assert run.outcome().status is RunStatus.FAILED
+        assert "told to stop" in (run.outcome().message or "")
+        assert run.text() == "tidied up\n"
+
+
 def one_that_kills_ends_what_does_not_stop(factory: ExecutorFactory) -> None:
     """With ``kills``: the handler ends whatever it does, that is told, and the place is free for the next one."""
     with recording(factory, places=1) as recorder:
@@ -225,6 +238,7 @@ EXECUTOR_CHECKS: tuple[Callable[[ExecutorFactory], None], ...] = (
     runs_begin_in_order_and_end_once,
     no_more_runs_than_places,
     a_handler_that_looks_is_told_to_stop,
+    one_that_kills_interrupts_what_does_not_look,
     one_that_kills_ends_what_does_not_stop,
     a_refresh_brings_the_handlers_of_now,
     a_stop_ends_it,

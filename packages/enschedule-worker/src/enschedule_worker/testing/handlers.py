@@ -108,6 +108,16 @@ async def wait_a_little(data: Any, context: Context) -> dict[str, Any]:
     return {"tasks": await asyncio.gather(*(one(number) for number in range(data["times"])))}
 
 
+@handler(id="nap")
+async def nap(_data: Any, context: Context) -> None:
+    """Wait for long, and clean up."""
+    try:
+        context.progress(0, "inside")  # it may be told from here on
+        await asyncio.sleep(600)
+    finally:
+        print("tidied up")
+
+
 @handler(id="grow", version=1)
 def grow_1(data: Any) -> Any:
     """Return data of the first version."""
