@@ -233,6 +233,19 @@ def test_a_folder_that_is_gone_for_a_while_leaves_everything_as_it_is(
     assert world.results == {"a": 2}
 
 
+def test_a_large_package_beside_the_handlers_is_not_theirs(world: World) -> None:
+    world.write("a.py", before="import whole_library\n", result="whole_library.NUMBER")
+    world.write_text("whole_library/__init__.py", "NUMBER = 7\n")
+    world.write_text("whole_library/data.py", "#" * 8 * 1024 * 1024)
+    world.start()
+    assert world.results == {"a": 7}
+    assert [Path(path).name for path in world.folder.texts] == ["a.py"]
+    world.write("a.py", before="import whole_library\n", result="whole_library.NUMBER + 1")
+    assert world.refresh()
+    assert world.results == {"a": 8} == world.in_a_child()
+    del sys.modules["whole_library"]
+
+
 def test_a_project_with_its_virtual_environment_in_it_keeps_what_it_has_imported(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -25,7 +25,7 @@ from types import ModuleType
 
 #: What is imported instead of the file at that absolute path, by folder.
 _kept: dict[str, dict[str, bytes]] = {}
-_MODULES_MAX = 1_000
+_FILES_MAX = 1_000
 _BYTES_MAX = 8 * 1024 * 1024
 
 
@@ -111,23 +111,36 @@ def forget_modules(folder: str) -> dict[str, ModuleType]:
 
 
 def python_files(folder: Path) -> list[Path]:
-    """Return the ``.py`` files of ``folder`` and of the packages in it, sorted. Raises :class:`OSError`."""
+    """Return the ``.py`` files of ``folder`` and of the packages in it, sorted. Raises :class:`OSError`.
+
+    At most 1,000 files of 8 MiB altogether: where packages are more than that, they are left out, as something else
+    than what handlers import; where the folder's own files are, that is an error.
+    """
+    own = sorted(path for path in folder.iterdir() if path.suffix == ".py" and path.is_file())
+    if not _is_little(own):
+        raise OSError(f"it has more than {_FILES_MAX:,} .py files, or more than {_BYTES_MAX:,} bytes of them")
+    with_packages = own + _of_packages(folder)
+    return sorted(with_packages) if _is_little(with_packages) else own
+
+
+def _of_packages(folder: Path) -> list[Path]:
     found: list[Path] = []
-    waiting = [folder]
-    while waiting:
-        for path in sorted(waiting.pop().iterdir()):
-            if path.suffix == ".py" and path.is_file():
-                found.append(path)
-            elif path.is_dir() and path.name.isidentifier() and (path / "__init__.py").is_file():
-                waiting.append(path)
-        if len(found) > _MODULES_MAX:
-            raise OSError(f"there are more than {_MODULES_MAX:,} .py files in {folder}")
-    return sorted(found)
+    waiting = _packages(folder)
+    while waiting and len(found) <= _FILES_MAX:
+        package = waiting.pop()
+        found += [path for path in package.iterdir() if path.suffix == ".py" and path.is_file()]
+        waiting += _packages(package)
+    return found
+
+
+def _packages(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.isidentifier() and (path / "__init__.py").is_file()]
+
+
+def _is_little(files: Sequence[Path]) -> bool:
+    return len(files) <= _FILES_MAX and sum(path.stat().st_size for path in files) <= _BYTES_MAX
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """Return the texts of :func:`python_files`. Raises :class:`OSError`, also where they are more than 8 MiB."""
-    texts = {str(path): path.read_bytes() for path in python_files(folder)}
-    if sum(map(len, texts.values())) > _BYTES_MAX:
-        raise OSError(f"there are more than {_BYTES_MAX:,} bytes of .py files in {folder}")
-    return texts
+    """Return the texts of :func:`python_files`. Raises :class:`OSError`."""
+    return {str(path): path.read_bytes() for path in python_files(folder)}
