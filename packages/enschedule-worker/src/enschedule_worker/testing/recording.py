@@ -105,9 +105,9 @@ class RecordedRun:
 class Recorder:
     """An executor with runs that are recorded; ``submit`` makes one."""
 
-    def __init__(self, executor: Executor, registry: Registry) -> None:
+    def __init__(self, executor: Executor, registry: Registry | None = None) -> None:
         self.executor = executor
-        self.registry = registry
+        self.registry = registry or Registry()
         self.order: list[int] = []  # of the ends
         self._next = 1
         self._runs: dict[int, RecordedRun] = {}
