@@ -6,14 +6,16 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.serving import make_server
 
-from enschedule_core.errors import ConfigurationError, InvalidData, UnknownHandler
+from enschedule_core.errors import ConfigurationError, InvalidData, Unauthenticated, UnknownHandler, WorkerUnreachable
 from enschedule_core.registrar import collect
 from enschedule_dashboard.program import InProcessWorker, Program, Scheduler, Server
 from enschedule_worker.engine import streams
@@ -109,6 +111,29 @@ def test_before_a_worker_elsewhere_handlers_are_ignored_with_one_line(
     ]
     with pytest.raises(ConfigurationError, match="no worker in this process"):
         InProcessWorker(program).start()
+
+
+def test_schedules_go_to_the_worker_elsewhere_with_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = Program({"SQLITE": "there.db", "API_KEY": "correct-horse", "HOST": "0.0.0.0"})
+    there.worker.enter_handlers()
+    server = make_server("127.0.0.1", 0, there.worker.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.port}"
+        wanted: dict[str, Any] = {"id": "a", "handler": "log-job", "data": {"message": "x"}, "schedule": "manual"}
+        here = Scheduler(Program({"WORKER_URL": url, "API_KEY": "correct-horse"}))
+        assert [here.schedule(**wanted) for _ in range(2)] == ["created", "unchanged"]
+        with pytest.raises(Unauthenticated):
+            Scheduler(Program({"WORKER_URL": url, "API_KEY": "wrong"})).schedule(**wanted)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        there.leave_to_server()
+    with pytest.raises(WorkerUnreachable, match=url):
+        Scheduler(Program({"WORKER_URL": url})).schedule(**wanted)
 
 
 def test_settings_that_are_wrong_are_raised_or_end_the_server_with_2(capsys: pytest.CaptureFixture[str]) -> None:
