@@ -50,6 +50,8 @@ def test_a_worker_url_wins_over_databases_and_handlers_with_one_line(capsys: pyt
         ({"SQLITE": "a.db", "ENSCHEDULE_SECRET_KEY": "short"}, ["ENSCHEDULE_SECRET_KEY", "16"]),
         ({"SQLITE": "a.db", "ENSCHEDULE_TRUSTED_PROXIES": "-1"}, ["ENSCHEDULE_TRUSTED_PROXIES"]),
         ({"SQLITE": "a.db", "PORT": "x"}, ["PORT"]),
+        ({"SQLITE": "a.db", "ENSCHEDULE_PROCESSES": "2"}, ["ENSCHEDULE_PROCESSES", "WORKER_URL"]),
+        ({"WORKER_URL": "http://w:8080", "ENSCHEDULE_PROCESSES": "0"}, ["ENSCHEDULE_PROCESSES=1"]),
         ({"WORKER_URL": "worker:8080"}, ["WORKER_URL", "http://worker:8080"]),
         ({"WORKER_URL": "ftp://worker"}, ["WORKER_URL", "http://worker:8080"]),
     ],

@@ -158,6 +158,9 @@ SETTINGS = (
         example="https://jobs.example.org",
     ),
     Setting(
+        "ENSCHEDULE_LOG_JOBS", Kind.FLAG, False, "true: standard output repeats what runs print, with whose it is."
+    ),
+    Setting(
         "ENSCHEDULE_MIGRATE",
         Kind.CHOICE,
         "auto",
@@ -226,6 +229,7 @@ class WorkerSettings:
     base_url: str | None = None
     migrate: str = "auto"
     trusted_hosts: tuple[str, ...] = ()
+    log_jobs: bool = False
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
     in_force: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
@@ -290,6 +294,7 @@ def read_settings(
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
+        log_jobs=values.flag("ENSCHEDULE_LOG_JOBS"),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
         in_force=_in_force(environ, other_settings, worker_id, values),
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),

@@ -14,7 +14,6 @@ from werkzeug.routing import UnicodeConverter
 
 from enschedule_core.actor import Permission
 from enschedule_core.errors import EnscheduleError, NotFound
-from enschedule_core.schedule import RESERVED_IDS
 from enschedule_core.wire.common import field_errors, invalid
 from enschedule_core.wire.others import NothingQuery
 from enschedule_worker.api import bodies
@@ -31,19 +30,11 @@ RUN_IDS_END = 2**63  # no database numbers further
 
 
 class ScheduleId(UnicodeConverter):
-<<<<<<< HEAD
-    """The id of a schedule in a path; one that is reserved, as that of the bulk actions, is none."""
-
-    def __init__(self, map: Any) -> None:
-        super().__init__(map)
-        self.regex = rf"(?!(?:{'|'.join(sorted(RESERVED_IDS))})\Z)[^/]+"
-=======
     """The id of a schedule in a path; those that are reserved for routes of their own are none."""
 
     def __init__(self, map: Any) -> None:
         super().__init__(map)
         self.regex = r"(?!(?:actions|preview)\Z)[^/]+"
->>>>>>> rest
 
 
 class Parser(FlaskParser):
