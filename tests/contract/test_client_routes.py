@@ -31,8 +31,6 @@ CALLS = {
     "PATCH /api/v1/schedules/{schedule_id}": lambda c: c.schedules.patch("s", BODY, if_match=1),
     "DELETE /api/v1/schedules/{schedule_id}": lambda c: c.schedules.delete("s", if_match=1),
     "POST /api/v1/schedules/{schedule_id}/restore": lambda c: c.schedules.restore("s", if_match=1),
-    "POST /api/v1/schedules/{schedule_id}/revert": lambda c: c.schedules.revert("s"),
-    "POST /api/v1/schedules/preview": lambda c: c.schedules.preview([BODY], known=["a"]),
     "POST /api/v1/schedules/{schedule_id}/runs": lambda c: c.schedules.run("s", {}, idempotency_key="k"),
     "POST /api/v1/schedules/{schedule_id}/pause": lambda c: c.schedules.pause("s", "why", AT, if_match=1),
     "POST /api/v1/schedules/{schedule_id}/resume": lambda c: c.schedules.resume("s", "all", if_match=1),

@@ -117,7 +117,7 @@ def _read_plan(worker: AnyWorker | None, *, log_jobs: bool | None) -> main.Plan:
     if isinstance(worker, InlineWorker) and worker.executor is not None:
         environ["ENSCHEDULE_EXECUTOR"] = worker.executor
     environ.pop("ENSCHEDULE_PROCESSES", None)  # the server's own affair here
-    environ = embedded(environ)
+    environ = embedded(environ, shell=False)
     if ALLOW_PRIVATE in environ:
         os.environ[ALLOW_PRIVATE] = environ[ALLOW_PRIVATE]  # the fetch handler reads this itself
     plan = main.read_plan(environ)

@@ -38,11 +38,12 @@ def command(host: str | None, port: str | None, database: str | None, *, reload:
     sys.exit(up(environ))
 
 
-def embedded(environ: Mapping[str, str]) -> dict[str, str]:
+def embedded(environ: Mapping[str, str], *, shell: bool = True) -> dict[str, str]:
     """Return ``environ`` with the defaults of the embedded start.
 
     A database file in the working directory where none is named. On loopback, the fetch handler may call this
-    machine, and there is the shell handler, because whoever can reach the dashboard then can do both anyway.
+    machine, and with ``shell`` there is the shell handler, because whoever can reach the dashboard then can do both
+    anyway.
     """
     found = dict(environ)
     if not any(
@@ -52,7 +53,7 @@ def embedded(environ: Mapping[str, str]) -> dict[str, str]:
     host = found.get("ENSCHEDULE_HOST") or found.get("HOST") or "127.0.0.1"
     if _is_loopback(host):
         found.setdefault(ALLOW_PRIVATE, LOOPBACK_NETWORKS)
-        if not found.get("WORKER_URL", "").strip() and not found.get("IMPORT_HANDLERS", "").strip():
+        if shell and not found.get("WORKER_URL", "").strip() and not found.get("IMPORT_HANDLERS", "").strip():
             found["IMPORT_HANDLERS"] = ALL_AND_SHELL
     return found
 
