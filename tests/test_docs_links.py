@@ -1,6 +1,8 @@
 """What the documentation points at exists: commands, targets, variables, files, labels, pages and their headings."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -29,6 +31,16 @@ SHELL = [
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for line in block.splitlines()
 ]
+
+
+def test_the_python_of_every_page_is_run():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "docs"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    collected = {line.partition("::")[0] for line in listed.splitlines() if "::line:" in line}
+    with_python = {page for page in PAGES if "\n```python\n" in page.read_text(encoding="utf-8")}
+    wanted = {page.relative_to(ROOT).as_posix() for page in with_python if page.is_relative_to(DOCS)}
+
+    assert wanted <= collected
 
 
 def test_every_command_in_a_snippet_exists():

@@ -166,6 +166,10 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("POST /schedules", "invalid_data", "schedules", UNFIT, {}),
     ("POST /schedules", "unknown_handler", "schedules", NOBODYS, {}),
     ("GET /schedules/{schedule_id}", "not_found", "schedules/none", None, {}),
+    ("POST /schedules/{schedule_id}/pause", "stale_revision", "schedules/there/pause", {}, STALE),
+    ("POST /schedules/{schedule_id}/resume", "stale_revision", "schedules/there/resume", {}, STALE),
+    ("POST /schedules/{schedule_id}/restore", "stale_revision", "schedules/gone/restore", None, STALE),
+    ("PUT /views", "conflict", "views", {"items": [{"list": "runs", "name": "one more", "filters": {}}]}, {}),
     ("PUT /schedules/{schedule_id}", "stale_revision", "schedules/there", LOG, STALE),
     ("PUT /schedules/{schedule_id}", "invalid_trigger", "schedules/there", NEVER, {}),
     ("PUT /schedules/{schedule_id}", "invalid_data", "schedules/there", UNFIT, {}),
@@ -224,21 +228,69 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
 ]
 
 
+# What starts runs, and is refused with a conflict while everything is paused.
+PAUSED: list[tuple[str, str, Any]] = [
+    ("POST /runs", "runs", LOG),
+    ("POST /schedules/{schedule_id}/runs", "schedules/there/runs", {}),
+    ("POST /schedules/actions", "schedules/actions", {"action": "run", "filter": {}}),
+    ("POST /runs/actions", "runs/actions", {"action": "retry", "filter": {}}),
+]
+
+
 def test_the_particular_errors_are_those_that_are_provoked_below():
     documented = {(route, code) for route, (_, _, particular) in routes().items() for code in particular}
+    provoked = {(route, code) for route, code, *_ in PROVOKED} | {(route, "conflict") for route, *_ in PAUSED}
 
-    assert documented == {(route, code) for route, code, *_ in PROVOKED}
+    assert documented == provoked
+
+
+def test_the_particular_errors_are_those_of_the_openapi_document(server):
+    particular = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}": set(found["x-errors"])
+        for path, methods in server.get("openapi.json")["paths"].items()
+        for method, found in methods.items()
+        if method != "parameters"
+    }
+    documented = {route: codes for route, (_, _, codes) in routes().items() if route not in NOT_IN_OPENAPI}
+
+    assert documented == particular
+
+
+def test_nothing_starts_while_everything_is_paused(server, places):
+    server.call("PUT", "pause", {"paused": True})
+    try:
+        codes = {route: refusal(server, "POST", path, body)["code"] for route, path, body in PAUSED}
+    finally:
+        server.call("PUT", "pause", {"paused": False})
+
+    assert codes == dict.fromkeys(codes, "conflict")
+
+
+def test_the_figures_are_those_of_the_server(server):
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(enschedule_\w+)` \| (\w+) \|", page, re.MULTILINE)
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+
+    assert rows == re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def places(server):
-    """A server with a schedule ``there`` (an earlier one of that id was deleted), an open run and a live worker."""
-    server.make("there")
-    server.call("DELETE", "schedules/there")
+    """A server with a schedule ``there`` (an earlier one of that id was deleted, and another one, ``gone``).
+
+    Besides, an open run, a live worker, and as many saved views as may be.
+    """
+    for name in ("there", "gone"):
+        server.make(name)
+        server.call("DELETE", f"schedules/{name}")
     server.make("there")
     server.call("POST", "groups", {"id": "there"})
     for _ in range(10):
         refusal(server, "POST", "sessions", {"name": "nobody", "password": "x"})
+    views = [{"list": "runs", "name": f"view {number}", "filters": {}} for number in range(200)]
+    kept = len(server.get("views")["items"])
+    server.call("PUT", "views", {"items": views[kept:]})
     run = server.call("POST", "runs", {"handler": "wait", "data": {}})
     server.wait_run(run["id"], "running")
     yield {"{open}": str(run["id"]), "{live}": server.get("workers")["items"][0]["instance_id"]}

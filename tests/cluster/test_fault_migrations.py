@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cluster_kit import Start, on, on_each, refused, serving, wait_for
 
-from enschedule_worker.store.migrate import head
+from enschedule_worker.store import migrate
 from faults.databases import Database
 from faults.programs import tampered
 
@@ -33,7 +33,9 @@ def test_a_start_that_is_killed_in_a_migration_harms_nothing(start: Start, datab
     killed = start("migrate", **tampered(die_after=str(statements)))
     assert killed.code() == -9, killed.log
     assert "tampered: dies after" in killed.log
-    assert not database.has("enschedule_version") or database.rows("SELECT * FROM enschedule_version") != [(head(),)]
+    assert not database.has("enschedule_version") or database.rows("SELECT * FROM enschedule_version") != [
+        (migrate.head(),)
+    ]
     program = serving(start)
     program.make("it", "tick")
     run_id = program.run("it")

@@ -6,93 +6,15 @@ that what pages and scripts read is what the worker sends.
 
 from __future__ import annotations
 
-import threading
 import types
 import typing
-import uuid
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from enschedule_client import Client, InlineTransport
 from enschedule_core import errors
 from enschedule_core.clock import parse_instant
 from enschedule_core.wire import types as wire
-from enschedule_worker.build import build_worker
-from enschedule_worker.settings import read_settings
-
-KEY = "contract-key"
-
-
-class _Http11(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log(self, *_args):
-        """Say nothing."""
-
-
-@contextmanager
-def served(app):
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Http11)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def worker():
-    """A worker with its engine running, on a database of its own."""
-    environ = {
-        "SQLITE": ":memory:",
-        "IMPORT_HANDLERS": "enschedule-log-handler",
-        "API_KEY": KEY,
-        "ENSCHEDULE_EXECUTOR": "thread",
-    }
-    built = build_worker(read_settings(environ))
-    built.start()
-    yield built
-    built.stop()
-
-
-@pytest.fixture(scope="module")
-def address(worker):
-    with served(worker.app) as url:
-        yield url
-
-
-@pytest.fixture(params=["socket", "inline"])
-def connect(request, worker):
-    """Return a function that makes a client with the given credentials."""
-    if request.param == "inline":
-        return lambda **options: Client(transport=InlineTransport(worker.app), **options)
-    url = request.getfixturevalue("address")
-    return lambda **options: Client(url, **options)
-
-
-@pytest.fixture
-def client(connect):
-    with connect(api_key=KEY) as connected:
-        yield connected
-
-
-@pytest.fixture
-def name():
-    return f"s-{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def schedule(client, name):
-    """A schedule that runs by hand only."""
-    return client.schedules.put(name, {"handler": "log-job", "data": {"message": "hello"}, "schedule": "manual"})
-
 
 # --- A value against its type ---
 
@@ -191,8 +113,8 @@ def test_a_wrong_key_is_refused(connect, credentials):
         connect(**credentials).me()
 
 
-def test_a_session_lasts_until_it_is_ended(connect):
-    session = checked(wire.NewSession, connect().sessions.create(KEY))
+def test_a_session_lasts_until_it_is_ended(connect, key):
+    session = checked(wire.NewSession, connect().sessions.create(key))
     person = connect(token=session["token"])
     assert person.me()["actor"]["kind"] == "session"
     person.sessions.delete_current()
@@ -322,6 +244,50 @@ def test_everything_can_be_paused_and_goes_on(client, schedule):
     assert client.pause.get()["by"] is None
 
 
+def test_many_schedules_are_acted_on_at_once(client, name):
+    body = {"handler": "log-job", "data": {"message": "x"}, "schedule": "manual", "tags": [name]}
+    ids = [client.schedules.put(f"{name}-{number}", body)["id"] for number in range(3)]
+    paused = checked(wire.ScheduleActions, client.schedules.actions("pause", where={"tag": name}, reason="move"))
+    assert [one["id"] for one in paused["done"]] == ids
+    assert {each["pause"]["reason"] for each in client.schedules.each(tag=name)} == {"move"}
+    ran = checked(wire.ScheduleActions, client.schedules.act("run", ids=[*ids, f"{name}-none"]))
+    assert [(one["id"], one["code"]) for one in ran["failed"]] == [(f"{name}-none", "not_found")]
+    runs = [one["run_id"] for one in ran["done"]]
+    for run in runs:
+        list(client.runs.follow(run))
+    retried = checked(wire.RunActions, client.runs.act("retry", where={"tag": name, "status": ["succeeded", "failed"]}))
+    assert sorted(one["id"] for one in retried["done"]) == runs
+    for one in retried["done"]:
+        list(client.runs.follow(one["run_id"]))
+    assert len(client.runs.actions("delete", where={"tag": name})["done"]) == 6
+    assert client.schedules.act("delete", ids=ids * 400)["done"] == [{"id": id} for id in ids]
+    assert client.schedules.act("delete", ids=[]) == {"done": [], "failed": [], "next_cursor": None}
+
+
+def test_views_are_kept(client, name):
+    view = {"list": "runs", "name": name, "filters": {"status": "failed,lost"}}
+    saved = checked(wire.Page[wire.View], client.views.put([view]))
+    assert {"runs"} == {one["list"] for one in saved["items"] if one["name"] == name}
+    assert client.views.list() == saved
+    assert name not in {one["name"] for one in client.views.put([view | {"filters": None}])["items"]}
+    with pytest.raises(errors.InvalidInput) as refused:
+        client.views.put([view | {"filters": {"colour": "red"}}])
+    assert [error.field for error in refused.value.errors] == ["items.0.filters.colour"]
+
+
+def test_settings_and_figures(client):
+    settings = {one["name"]: one for one in checked(wire.Page[wire.SettingInForce], client.settings())["items"]}
+    assert (settings["API_KEY"]["value"], settings["ENSCHEDULE_EXECUTOR"]["value"]) == ("***", "thread")
+    assert '\nenschedule_workers{status="up"} 1\n' in client.metrics()
+
+
+def test_a_change_that_depends_on_a_revision(client, schedule):
+    for change in (client.schedules.pause, client.schedules.resume, client.schedules.delete, client.schedules.restore):
+        with pytest.raises(errors.StaleRevision):
+            change(schedule["id"], if_match=99)
+        change(schedule["id"], if_match=schedule["revision"])
+
+
 def test_groups_have_limits(client, name):
     page = client.concurrency_groups.put({name: 3})
     assert checked(wire.Page[wire.ConcurrencyGroup], page) == client.concurrency_groups.list()
@@ -383,6 +349,7 @@ def test_a_run_can_be_followed_to_its_end(client, schedule):
     run = checked(wire.RunDetail, client.runs.get(started["id"]))
     assert (run["status"], run["data"], run["origin"]["kind"]) == ("succeeded", {"message": "one\ntwo é"}, "manual")
     assert client.runs.text(run["id"]) == "one\ntwo é\n"
+    assert client.runs.text(run["id"], stream="stderr") == ""
     page = checked(wire.OutputPage, client.runs.output(run["id"]))
     assert page["complete"]
     assert client.runs.output(run["id"], page["next_after"])["items"] == []

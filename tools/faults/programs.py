@@ -25,6 +25,7 @@ PROGRAMS = {
     "up": ("-m", "enschedule_cli.main", "up"),
     "worker": ("-m", "enschedule_worker.main"),
     "dashboard": ("-m", "enschedule_dashboard.main"),
+    "script": ("script.py",),
     "migrate": ("-m", "enschedule_cli.main", "migrate"),
 }
 _KEPT = ("PATH", "HOME", "LANG")

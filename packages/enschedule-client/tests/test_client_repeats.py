@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -11,7 +12,7 @@ from enschedule_client import Client
 from enschedule_client.call import Caller
 from enschedule_client.runs import Runs
 from enschedule_client.schedules import Schedules
-from enschedule_client.system import Triggers
+from enschedule_client.system import Triggers, Views
 from enschedule_core import errors
 
 PROBLEM = "application/problem+json"
@@ -81,6 +82,13 @@ BUSY = {"Retry_After": "2"}
         (lambda c: Schedules(c).run("x", idempotency_key="k"), BROKEN, True),
         (lambda c: Runs(c).retry(1, idempotency_key="k"), BROKEN, True),
         (lambda c: Triggers(c).preview("hourly"), BROKEN, True),
+        (lambda c: Schedules(c).actions("pause", where={}), BROKEN, True),
+        (lambda c: Schedules(c).actions("delete", where={}), REFUSED, True),
+        (lambda c: Schedules(c).actions("delete", where={}), BROKEN, False),
+        (lambda c: Schedules(c).actions("run", ids=["x"]), BROKEN, False),
+        (lambda c: Schedules(c).actions("run", ids=["x"], idempotency_key="k"), BROKEN, True),
+        (lambda c: Runs(c).actions("cancel", ids=[1]), BROKEN, False),
+        (lambda c: Views(c).put([]), BROKEN, True),
         (lambda c: Schedules(c).get("x"), "busy", True),
         (lambda c: Schedules(c).delete("x"), "busy", True),
         (lambda c: Schedules(c).create({}), "busy", False),
@@ -160,3 +168,29 @@ def test_a_cursor_that_leads_nowhere_is_an_error():
     caller, _, _ = caller_of(answered(page), answered(page))
     with pytest.raises(errors.EnscheduleError, match="no end"):
         list(Runs(caller).each())
+
+
+def acted(*ids, cursor=None, failed=()):
+    return answered({"done": [{"id": id} for id in ids], "failed": list(failed), "next_cursor": cursor})
+
+
+def test_an_action_goes_on_to_the_last_one():
+    refused = {"id": "b", "code": "conflict", "detail": "No.", "hint": None}
+    caller, script, _ = caller_of(acted("a", cursor="c1", failed=[refused]), acted("c"))
+    found = Schedules(caller).act("pause", where={"tag": ["x", "y"], "paused": False, "q": None}, reason="move")
+    assert found == {"done": [{"id": "a"}, {"id": "c"}], "failed": [refused], "next_cursor": None}
+    bodies = [json.loads(request.content) for request in script.requests]
+    first = {"action": "pause", "filter": {"tag": "x,y", "paused": False}, "reason": "move"}
+    assert bodies == [first, first | {"cursor": "c1"}]
+
+
+def test_an_action_on_more_ids_than_a_request_takes_is_several():
+    caller, script, _ = caller_of(acted(1), acted(2))
+    assert Runs(caller).act("delete", ids=range(1, 1_501))["done"] == [{"id": 1}, {"id": 2}]
+    assert [len(json.loads(request.content)["ids"]) for request in script.requests] == [1_000, 500]
+
+
+def test_an_action_that_comes_to_no_end_is_an_error():
+    caller, _, _ = caller_of(acted(1, cursor="same"), acted(1, cursor="same"))
+    with pytest.raises(errors.EnscheduleError, match="no end"):
+        Runs(caller).act("delete", where={})

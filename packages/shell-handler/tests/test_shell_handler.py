@@ -194,16 +194,19 @@ def test_it_sees_nothing_of_the_servers_environment(worker: Recorder) -> None:
     assert "server-secret" not in run.text()
 
 
-def test_told_to_stop_the_command_and_what_it_started_get_sigterm(worker: Recorder, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("code", "status"), [(7, RunStatus.FAILED), (0, RunStatus.CANCELLED)])
+def test_told_to_stop_the_command_and_what_it_started_get_sigterm(
+    worker: Recorder, tmp_path: Path, code: int, status: RunStatus
+) -> None:
     sign = tmp_path / "pids"
-    script = f"trap 'echo tidied; exit 7' TERM; sleep 600 & echo $$ $! > {sign}; wait"
+    script = f"trap 'echo tidied; exit {code}' TERM; sleep 600 & echo $$ $! > {sign}; wait"
     run = started(worker, {"command": script}, sign)
     pids = [int(word) for word in sign.read_text().split()]
     worker.stop_run(run)
     outcome = run.outcome()
     assert (outcome.status, outcome.message) == (
-        RunStatus.CANCELLED,
-        "The command was told to stop and ended with exit code 7.",
+        status,
+        f"The command was told to stop and ended with exit code {code}.",
     )
     assert run.text() == "tidied\n"
     assert eventually(lambda: not any(map(is_alive, pids)))

@@ -45,7 +45,7 @@ class Repeat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to ask. ``path`` is below ``/api/v1/`` and quoted; ``query`` leaves out what is ``None``.
+    """What to ask. ``path`` is below ``base`` and quoted; ``query`` leaves out what is ``None``.
 
     ``extra_wait_seconds`` is how long the worker was asked to hold its answer back.
     ``also_fine`` are error statuses whose body is an ordinary answer here.
@@ -59,6 +59,7 @@ class Call:
     repeat: Repeat = Repeat.NEVER
     extra_wait_seconds: float = 0.0
     also_fine: frozenset[int] = frozenset()
+    base: str = "/api/v1/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class Caller:
             check_header(name, value)
         return self.http.build_request(
             call.method,
-            f"{self.url}/api/v1/{call.path}",
+            f"{self.url}{call.base}{call.path}",
             params=list(_query(call.query)),
             headers=headers,
             content=content,

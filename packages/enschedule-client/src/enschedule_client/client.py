@@ -27,10 +27,11 @@ from enschedule_client.system import (
     Retention,
     Stats,
     Triggers,
+    Views,
     Workers,
 )
 from enschedule_core.errors import ConfigurationError
-from enschedule_core.wire.types import Forecast, Health, Me, Readiness
+from enschedule_core.wire.types import Forecast, Health, Me, Page, Readiness, SettingInForce
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 DEFAULT_TIMEOUT_SECONDS = 10.0
@@ -105,6 +106,7 @@ class Client:
         self.pause = EverythingPaused(caller)
         self.concurrency_groups = ConcurrencyGroups(caller)
         self.runs = Runs(caller)
+        self.views = Views(caller)
         self.handlers = Handlers(caller)
         self.plugins = Plugins(caller)
         self.workers = Workers(caller)
@@ -155,6 +157,14 @@ class Client:
     def me(self) -> Me:
         """Return whom the worker takes this caller for, its version, time and default zone."""
         return cast("Me", self._get("me"))
+
+    def settings(self) -> Page[SettingInForce]:
+        """Return the settings that the worker runs with, secrets masked; for those who may administrate."""
+        return cast("Page[SettingInForce]", self._get("settings"))
+
+    def metrics(self) -> str:
+        """Return the worker's figures in the text format of Prometheus, as they stand at ``/metrics``."""
+        return self._caller.text(Call("GET", "metrics", base="/", repeat=Repeat.ALWAYS))
 
     def health(self) -> Health:
         """Return that the process is there; needs no key and no database."""

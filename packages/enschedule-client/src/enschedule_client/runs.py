@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, Unpack, cast
 
 from enschedule_client.call import Call, Repeat, segment
-from enschedule_client.resources import Resource
+from enschedule_client.resources import Resource, to_the_end, wire_filter
 from enschedule_client.stream import follow
-from enschedule_core.wire.types import OutputChunk, OutputPage, Page, Run, RunDetail, Stream
+from enschedule_core.wire.types import OutputChunk, OutputPage, Page, Run, RunActions, RunDetail, Stream
 
 _BEHIND_ALL: Final = 2**31 - 1
 
@@ -27,10 +27,32 @@ class RunFilters(TypedDict, total=False):
     schedule: str | None
     handler: str | None
     worker: str | None
-    tag: str | None
+    tag: str | Sequence[str] | None
     from_: datetime | str | None
     to: datetime | str | None
     q: str | None
+
+
+class RunWhere(TypedDict, total=False):
+    """Which runs a bulk action is for; the filters of the list."""
+
+    status: str | Sequence[str] | None
+    schedule: str | None
+    handler: str | None
+    worker: str | None
+    tag: str | Sequence[str] | None
+    from_: datetime | str | None
+    to: datetime | str | None
+    q: str | None
+
+
+class ActOptions(TypedDict, total=False):
+    """What :meth:`Runs.act` takes besides the action; see :meth:`Runs.actions`."""
+
+    ids: Sequence[int] | None
+    where: RunWhere | None
+    data: Literal["then", "today"] | None
+    idempotency_key: str | None
 
 
 class Runs(Resource):
@@ -63,10 +85,39 @@ class Runs(Resource):
     def retry(self, id: int, *, data: Literal["then", "today"] = "then", idempotency_key: str | None = None) -> Run:
         """Run again, as a new run with ``retry_of``; :class:`~enschedule_core.errors.Conflict` while it is open.
 
-        ``data`` is what the run had ``then``, or what its schedule has ``today``.
+        With the data it had ``then``, or with what its schedule has ``today``.
         """
-        body = {} if data == "then" else {"data": data}  # a worker of before knew no data here
+        body = {} if data == "then" else {"data": data}
         return cast("Run", self._post(_path(id, "retry"), body, idempotency_key=idempotency_key))
+
+    def actions(
+        self,
+        action: Literal["cancel", "retry", "delete"],
+        *,
+        ids: Sequence[int] | None = None,
+        where: RunWhere | None = None,
+        cursor: str | None = None,
+        data: Literal["then", "today"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> RunActions:
+        """Do one thing to many runs: to ``ids``, or to those that ``where`` chooses (``{}``: all of them).
+
+        One request does at most 1,000, and stops after some seconds: ask again with ``cursor=next_cursor``, or use
+        :meth:`act`. What is refused for one run stands in ``failed``. ``data`` belongs to a retry; with an
+        ``idempotency_key`` it makes one new run of each, however often it is sent.
+        """
+        given = {
+            "action": action,
+            "ids": None if ids is None else [*ids],
+            "filter": None if where is None else wire_filter(where),
+            "cursor": cursor,
+            "data": data,
+        }
+        return cast("RunActions", self._act("runs/actions", given, harmless=False, idempotency_key=idempotency_key))
+
+    def act(self, action: Literal["cancel", "retry", "delete"], **more: Unpack[ActOptions]) -> RunActions:
+        """Do as :meth:`actions` does, request after request, to the last of them; ids may be more than 1,000."""
+        return cast("RunActions", to_the_end(self.actions, action, dict(more)))
 
     def delete(self, id: int) -> None:
         """Delete a run and its output; :class:`~enschedule_core.errors.Conflict` while it is open."""
@@ -125,9 +176,9 @@ class Runs(Resource):
             pass
         return self.get(id)
 
-    def text(self, id: int) -> str:
-        """Return everything the run has printed so far, both streams in order, as one text."""
-        return self._caller.text(Call("GET", _path(id, "output"), repeat=Repeat.ALWAYS))
+    def text(self, id: int, stream: Stream | None = None) -> str:
+        """Return everything the run has printed so far, as one text: both streams in order, or one of them."""
+        return self._caller.text(Call("GET", _path(id, "output"), query={"stream": stream}, repeat=Repeat.ALWAYS))
 
 
 def _path(id: int, tail: str | None = None) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypedDict, Unpack, cast
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 from enschedule_client.call import Call, Repeat, instant, segment
-from enschedule_client.resources import Resource
+from enschedule_client.resources import Resource, if_match_header, to_the_end, wire_filter
 from enschedule_core.wire.types import (
     ChangedSchedule,
     Diagnosis,
@@ -17,9 +17,12 @@ from enschedule_core.wire.types import (
     PreviewedSchedules,
     Run,
     Schedule,
+    ScheduleActions,
     ScheduleCounts,
     Skip,
 )
+
+Missed: TypeAlias = Literal["skip", "latest", "all"]
 
 
 class ScheduleFilters(TypedDict, total=False):
@@ -33,12 +36,34 @@ class ScheduleFilters(TypedDict, total=False):
     limit: int | None
     cursor: str | None
     q: str | None
-    status: str | None
+    status: str | Sequence[str] | None
     handler: str | None
-    tag: str | None
+    tag: str | Sequence[str] | None
     paused: bool | None
     failing: bool | None
     sort: str | None
+
+
+class ScheduleWhere(TypedDict, total=False):
+    """Which schedules a bulk action is for; the filters of the list."""
+
+    q: str | None
+    status: str | Sequence[str] | None
+    handler: str | None
+    tag: str | Sequence[str] | None
+    paused: bool | None
+    failing: bool | None
+
+
+class ActOptions(TypedDict, total=False):
+    """What :meth:`Schedules.act` takes besides the action; see :meth:`Schedules.actions`."""
+
+    ids: Sequence[str] | None
+    where: ScheduleWhere | None
+    reason: str | None
+    until: datetime | str | None
+    missed: Missed | None
+    idempotency_key: str | None
 
 
 class Schedules(Resource):
@@ -76,21 +101,21 @@ class Schedules(Resource):
         :class:`~enschedule_core.errors.StaleRevision` carries it in ``extra["current"]``.
         """
         repeat = Repeat.ALWAYS if if_match is None else Repeat.NOT_ARRIVED
-        call = Call("PUT", _path(id), body=body, headers=_if_match(if_match), repeat=repeat)
+        call = Call("PUT", _path(id), body=body, headers=if_match_header(if_match), repeat=repeat)
         return cast("ChangedSchedule", self._caller.json(call))
 
     def patch(self, id: str, body: Mapping[str, Any], if_match: int | str | None = None) -> ChangedSchedule:
         """Replace each named top-level field as a whole; ``if_match`` as for :meth:`put`."""
-        call = Call("PATCH", _path(id), body=body, headers=_if_match(if_match))
+        call = Call("PATCH", _path(id), body=body, headers=if_match_header(if_match))
         return cast("ChangedSchedule", self._caller.json(call))
 
-    def delete(self, id: str) -> None:
+    def delete(self, id: str, if_match: int | str | None = None) -> None:
         """Delete: queued runs are cancelled, running ones end; :meth:`restore` undoes it for 7 days."""
-        self._delete(_path(id))
+        self._delete(_path(id), if_match)
 
-    def restore(self, id: str) -> Schedule:
+    def restore(self, id: str, if_match: int | str | None = None) -> Schedule:
         """Bring a deleted schedule back."""
-        return cast("Schedule", self._post(_path(id, "restore")))
+        return cast("Schedule", self._post(_path(id, "restore"), if_match=if_match))
 
     def revert(self, id: str) -> ChangedSchedule:
         """Give it the definition again that its owner, such as a file, has said.
@@ -116,15 +141,56 @@ class Schedules(Resource):
         body = {} if data is None else {"data": data}
         return cast("Run", self._post(_path(id, "runs"), body, idempotency_key=idempotency_key))
 
-    def pause(self, id: str, reason: str | None = None, until: datetime | str | None = None) -> Schedule:
+    def pause(
+        self,
+        id: str,
+        reason: str | None = None,
+        until: datetime | str | None = None,
+        if_match: int | str | None = None,
+    ) -> Schedule:
         """Stop firing, until an instant or until :meth:`resume`."""
         given = {"reason": reason, "until": instant(until, "until")}
         body = {name: value for name, value in given.items() if value is not None}
-        return cast("Schedule", self._post(_path(id, "pause"), body))
+        return cast("Schedule", self._post(_path(id, "pause"), body, if_match=if_match))
 
-    def resume(self, id: str, missed: Literal["skip", "latest", "all"] = "skip") -> Schedule:
+    def resume(self, id: str, missed: Missed = "skip", if_match: int | str | None = None) -> Schedule:
         """Fire again; ``missed`` says what becomes of the slots that passed meanwhile."""
-        return cast("Schedule", self._post(_path(id, "resume"), {"missed": missed}))
+        return cast("Schedule", self._post(_path(id, "resume"), {"missed": missed}, if_match=if_match))
+
+    def actions(
+        self,
+        action: Literal["run", "pause", "resume", "delete"],
+        *,
+        ids: Sequence[str] | None = None,
+        where: ScheduleWhere | None = None,
+        cursor: str | None = None,
+        reason: str | None = None,
+        until: datetime | str | None = None,
+        missed: Missed | None = None,
+        idempotency_key: str | None = None,
+    ) -> ScheduleActions:
+        """Do one thing to many schedules: to ``ids``, or to those that ``where`` chooses (``{}``: all of them).
+
+        One request does at most 1,000, and stops after some seconds: ask again with ``cursor=next_cursor``, or use
+        :meth:`act`. What is refused for one schedule stands in ``failed``. ``reason`` and ``until`` belong to a pause,
+        ``missed`` to resume; with an ``idempotency_key``, ``run`` starts one run of each, however often it is sent.
+        """
+        given = {
+            "action": action,
+            "ids": None if ids is None else [*ids],
+            "filter": None if where is None else wire_filter(where),
+            "cursor": cursor,
+            "reason": reason,
+            "until": instant(until, "until"),
+            "missed": missed,
+        }
+        harmless = action in {"pause", "resume"}
+        answer = self._act("schedules/actions", given, harmless=harmless, idempotency_key=idempotency_key)
+        return cast("ScheduleActions", answer)
+
+    def act(self, action: Literal["run", "pause", "resume", "delete"], **more: Unpack[ActOptions]) -> ScheduleActions:
+        """Do as :meth:`actions` does, request after request, to the last of them; ids may be more than 1,000."""
+        return cast("ScheduleActions", to_the_end(self.actions, action, dict(more)))
 
     def next(self, id: str, count: int = 5) -> NextSlots:
         """Return the next ``count`` slots."""
@@ -149,10 +215,3 @@ class Schedules(Resource):
 
 def _path(id: str, tail: str | None = None) -> str:
     return f"schedules/{segment(id)}" + (f"/{tail}" if tail else "")
-
-
-def _if_match(revision: int | str | None) -> dict[str, str]:
-    if revision is None:
-        return {}
-    text = str(revision)
-    return {"If-Match": text if text == "*" or text.startswith(('"', "W/")) else f'"{text}"'}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from enschedule_core.wire.types import (
     QueueStats,
     RetentionPreview,
     RunStats,
+    View,
     Worker,
 )
 
@@ -147,3 +148,19 @@ class Retention(Resource):
         body = {name: value for name, value in given.items() if value is not None}
         call = Call("POST", "retention/preview", body=body, repeat=Repeat.ALWAYS)
         return cast("RetentionPreview", self._caller.json(call))
+
+
+class Views(Resource):
+    """``/views``: the filters of a list under a name."""
+
+    def list(self) -> Page[View]:
+        """Return every saved view, those of schedules first."""
+        return cast("Page[View]", self._get("views"))
+
+    def put(self, items: Sequence[Mapping[str, Any]]) -> Page[View]:
+        """Save views, each with ``list`` (schedules, runs), ``name`` and ``filters``; ``None`` there removes it.
+
+        Others stay. ``filters`` are the list's query parameters as text: ``{"status": "failed,lost"}``.
+        """
+        call = Call("PUT", "views", body={"items": [dict(item) for item in items]}, repeat=Repeat.ALWAYS)
+        return cast("Page[View]", self._caller.json(call))

@@ -125,6 +125,9 @@ class Executor(Protocol):
     def kill(self, run: HeldRun) -> None:
         """End the handler, before this returns if that can be; ``finished`` follows. Without ``kills``: nothing."""
 
+    def refresh(self) -> None:
+        """Use the handlers that the registry has now for all runs that begin from here on; others go on as they are."""
+
     def stop(self) -> None:
         """Take nothing more. Handlers that still run are killed, or without ``kills`` left alone."""
 

@@ -23,6 +23,7 @@ from enschedule_core.errors import EnscheduleError
 from enschedule_core.failure import describe, one_line, traceback_text
 from enschedule_core.handler import Handler
 from enschedule_core.hookspecs import PLUGIN_API, PROJECT
+from enschedule_core.kept import Loader, text_of
 from enschedule_core.registrar import Registration, collect
 from enschedule_core.source import BrokenPlugin, Source
 
@@ -108,7 +109,7 @@ def _import_file(path: Path) -> ModuleType:
 
     The folder is added at the end of ``sys.path``, so that files can import each other but hide nothing.
     """
-    if not path.is_file():
+    if text_of(str(path)) is None and not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     folder = str(path.parent)
     if folder not in sys.path:
@@ -118,7 +119,8 @@ def _import_file(path: Path) -> ModuleType:
     name = f"enschedule_file_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}_{zlib.crc32(str(path).encode()):08x}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = None if text_of(str(path)) is None else Loader(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -12,6 +12,7 @@ from pathlib import Path
 import importlib_metadata as metadata
 
 from enschedule_core.errors import ConfigurationError
+from enschedule_core.folder import HandlersFolder
 from enschedule_core.handler import Handler
 from enschedule_core.hookspecs import PLUGIN_API
 from enschedule_core.loading import Missing, PluginError, broken, newer_api
@@ -41,6 +42,8 @@ def load_handlers(
     import_handlers: str | None = None,
     handlers_dir: Path | None = None,
     extra: Iterable[Handler] = (),
+    registry: Registry | None = None,
+    installed: bool = True,
 ) -> Registry:
     """Return the registry that the settings describe.
 
@@ -50,15 +53,17 @@ def load_handlers(
     installed entry point of the group ``enschedule.handlers``, by name; those of ``enschedule.handlers.named`` are
     loaded only where their distribution is named. ``handlers_dir`` (HANDLERS_DIR) adds each ``*.py`` in
     it, by name, those that begin with ``_`` left out. ``extra`` comes first: handlers of the program itself.
+    ``registry`` is added to, where there is one. Without ``installed``, a blank ``import_handlers`` loads nothing.
 
     What is not there raises :class:`ConfigurationError`, which names the variable. What is there but cannot be
     loaded is listed in ``Registry.broken`` and logged, and the rest loads.
     """
-    registry = Registry()
+    registry = Registry() if registry is None else registry
     for handler in extra:
         registry.register(handler)
     if import_handlers is None or not import_handlers.strip():
-        _load_installed(registry)
+        if installed:
+            _load_installed(registry)
     else:
         items = list(filter(None, (part.strip() for part in import_handlers.split(","))))
         for item in items:
@@ -67,8 +72,7 @@ def load_handlers(
             else:
                 _load_item(registry, item)
     if handlers_dir is not None:
-        for path in _files(handlers_dir):
-            _load_file(registry, path)
+        load_folder(registry, handlers_dir)
     return registry
 
 
@@ -80,16 +84,33 @@ def _load_installed(registry: Registry, *, but: Iterable[str] = ()) -> None:
             _load_entry_point(registry, entry_point)
 
 
-def _files(folder: Path) -> list[Path]:
+def load_folder(registry: Registry, folder: Path) -> None:
+    """Load the plugins of HANDLERS_DIR. Raises :class:`ConfigurationError` where it cannot be read."""
+    opened = open_folder(registry, folder)
+    try:
+        opened.load()
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def open_folder(registry: Registry, folder: Path) -> HandlersFolder:
+    """Return the plugins of HANDLERS_DIR, not loaded yet; :class:`ConfigurationError` where it cannot be read."""
     if not folder.is_dir():
         kind = "is not a folder" if folder.exists() else "does not exist"
         raise ConfigurationError(
             f"HANDLERS_DIR: {folder} {kind}.", hint="Name a folder of .py files, for example HANDLERS_DIR=./jobs."
         )
     try:
-        return sorted(path for path in folder.glob("*.py") if path.is_file() and not path.name.startswith("_"))
+        return HandlersFolder(registry, folder)
     except OSError as error:
-        raise ConfigurationError(f"HANDLERS_DIR: {folder} cannot be read: {error.strerror}.") from None
+        raise _unreadable(folder, error) from None
+
+
+def _unreadable(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"HANDLERS_DIR: {folder} cannot be read: {error.strerror or error}.",
+        hint="Name a folder of .py files, for example HANDLERS_DIR=./jobs.",
+    )
 
 
 def _load_file(registry: Registry, path: Path) -> None:
@@ -182,6 +203,33 @@ def _is_importable(module: str) -> bool:
         sys.path.append(here)
     importlib.invalidate_caches()
     return importlib.util.find_spec(parts[0]) is not None
+
+
+def plugin_places(import_handlers: str | None = None) -> list[Path]:
+    """Return the files and folders with the code of the plugins that ``import_handlers`` names, as far as they exist.
+
+    Nothing of a plugin is imported for it: what counts is the top package of each module.
+    """
+    modules: dict[str, None] = {}
+    found: dict[Path, None] = {}
+    for item in filter(None, (part.strip() for part in (import_handlers or "").split(","))):
+        if item.endswith(".py"):
+            found[Path(item).expanduser().absolute()] = None
+            continue
+        entry_points = _entry_points_of(_without_scope(item))
+        modules.update(
+            dict.fromkeys(one.module for one in entry_points) if entry_points else {item.partition(":")[0]: None}
+        )
+    if not (import_handlers or "").strip():
+        modules.update(dict.fromkeys(one.module for one in metadata.entry_points(group=ENTRY_POINTS)))
+    for module in modules:
+        top = module.split(".", 1)[0]
+        spec = importlib.util.find_spec(top) if _is_importable(top) else None
+        if spec is not None and spec.submodule_search_locations:
+            found.update(dict.fromkeys(map(Path, spec.submodule_search_locations)))
+        elif spec is not None and spec.origin is not None:
+            found[Path(spec.origin)] = None
+    return sorted(path for path in found if path.exists())
 
 
 def _hint(item: str) -> str:

@@ -29,6 +29,8 @@ class Registry:
         self._sources: dict[tuple[str, int], Source] = {}
         self._loaded: dict[Source, None] = {}
         self._broken: list[BrokenPlugin] = []
+        #: what the files of HANDLERS_DIR said when they were loaded: for each folder, text by path
+        self.folder_texts: dict[str, dict[str, bytes]] = {}
 
     def register(self, handler: Handler, *, source: Source | None = None) -> Handler:
         """Add ``handler``; the same object twice is once.
@@ -91,9 +93,34 @@ class Registry:
             self._add(handler, source)
         return True
 
+    def without(self, unwanted: Callable[[Source], bool]) -> Registry:
+        """Return another registry that has of this one what is not from such a source; hooks are not part of it."""
+        other = Registry()
+        for handler in self.handlers():
+            source = self.source(handler)
+            if not unwanted(source):
+                other._handlers[handler.id, handler.version] = handler
+                other._sources[handler.id, handler.version] = source
+        other._loaded = {source: None for source in self._loaded if not unwanted(source)}
+        other._broken = [one for one in self._broken if not unwanted(one.source)]
+        return other
+
+    def become(self, other: Registry) -> None:
+        """Take over what ``other`` has, while others read: a handler that they find has its source too."""
+        self._sources = {**self._sources, **other._sources}
+        self._handlers = dict(other._handlers)
+        self._loaded = dict(other._loaded)
+        self._broken = list(other._broken)
+        self.folder_texts = other.folder_texts
+
+    def note_broken(self, plugins: Iterable[BrokenPlugin]) -> None:
+        """Note plugins that could not be loaded, also those whose earlier handlers stay."""
+        for plugin in plugins:
+            self.add_broken(plugin)
+
     def add_broken(self, plugin: BrokenPlugin) -> None:
-        """Note a plugin that could not be loaded."""
-        self._broken.append(plugin)
+        """Note a plugin that could not be loaded; what was noted of the same source before is replaced."""
+        self._broken = [*(one for one in self._broken if one.source != plugin.source), plugin]
 
     @classmethod
     def load(cls, sources: Iterable[Source]) -> Registry:

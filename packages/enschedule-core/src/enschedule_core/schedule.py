@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -112,6 +112,11 @@ class Retry:
         base = min(self.delay_seconds * factor, self.max_delay_seconds)
         roll = random.random() if chance is None else chance  # noqa: S311 - spreading load, not a secret
         return timedelta(seconds=base * (1 + self.jitter * roll))
+
+    @property
+    def has_default_delay(self) -> bool:
+        """Whether everything but ``max_attempts`` is as it is where nothing is said about it."""
+        return replace(self, max_attempts=1) == Retry()
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON form, with every member."""

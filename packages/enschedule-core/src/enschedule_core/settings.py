@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from enschedule_core.errors import ConfigurationError
 
 PREFIX = "ENSCHEDULE_"
+MASK = "***"
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
@@ -40,7 +41,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One variable: its name, form, default, unit and one sentence of help.
+    """One variable: its name, form, default and one sentence of help.
 
     ``example`` is a valid value, shown in every error. ``minimum`` bounds numbers and durations
     (in seconds). ``aliases`` are further names, used where the name itself is not set.
@@ -50,7 +51,6 @@ class Setting:
     kind: Kind
     default: Any
     help: str
-    unit: str = ""
     example: str = ""
     choices: tuple[str, ...] = ()
     minimum: float | None = None
@@ -65,6 +65,13 @@ class Setting:
             shown = "the value" if self.secret else repr(text)
             hint = f"For example {name}={self._sample()}"
             raise ConfigurationError(f"{name}: {shown} {problem}.", hint=hint) from None
+
+    @property
+    def unit(self) -> str | None:
+        """In what the value is counted; ``None`` where it is no measure."""
+        if self.kind is Kind.DURATION:
+            return "seconds"
+        return next((unit for unit in ("bytes", "days") if self.name.endswith(f"_{unit.upper()}")), None)
 
     def _sample(self) -> str:
         if self.example:
@@ -213,6 +220,37 @@ def unknown(table: Iterable[Setting], environ: Mapping[str, str]) -> list[str]:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
             warnings.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
     return warnings
+
+
+def in_force(table: Iterable[Setting], values: Values, **settled: Any) -> tuple[dict[str, Any], ...]:
+    """Return every setting of ``table`` with its value, as the API shows it; secrets that are set read ``***``.
+
+    ``settled`` are values that the program made out itself where nothing was given, such as a host name.
+    """
+    shown, found = [], dict(values)
+    for setting in sorted(table, key=lambda one: one.name):
+        value = _plain(settled.get(setting.name, found[setting.name]))
+        shown.append(
+            {
+                "name": setting.name,
+                "kind": setting.kind.value,
+                "value": MASK if setting.secret and value is not None else value,
+                "default": None if setting.secret else _plain(setting.default),
+                "given": setting.name in values.given,
+                "unit": setting.unit,
+                "help": setting.help,
+                "secret": setting.secret,
+            }
+        )
+    return tuple(shown)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, tuple):
+        return list(value)
+    return value if value is None or isinstance(value, bool | int) else str(value)
 
 
 def describe(table: Iterable[Setting]) -> str:

@@ -7,6 +7,7 @@ database is imported.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +24,13 @@ from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
 from enschedule_worker.settings import WorkerSettings, read_settings
 
 if TYPE_CHECKING:
-    from enschedule_worker.build import Worker
+    from flask import Flask
+
+    from enschedule_core.registry import Registry
+    from enschedule_worker.build import Worker as Worker  # noqa: PLC0414 - the modules beside this one may not name it
 
 PORT = 3000
-API_PREFIX = "/api/"
+API_PREFIXES = ("/api/", "/metrics/")
 USAGE = """usage: enschedule-dashboard [--help]
 
 Serves the pages on HOST:PORT (by default http://127.0.0.1:3000). With WORKER_URL they show that worker; otherwise a
@@ -57,6 +61,14 @@ SETTINGS = (
         "How many proxies in front set X-Forwarded-For, -Proto, -Host.",
         minimum=0,
     ),
+    Setting(
+        "ENSCHEDULE_PROCESSES",
+        Kind.INTEGER,
+        1,
+        "How many processes serve the pages; more than one only with WORKER_URL.",
+        example="1",
+        minimum=1,
+    ),
 )
 _HANDLER_VARIABLES = ("IMPORT_HANDLERS", "HANDLERS_DIR")
 _LEAST_SECRET = 16
@@ -70,6 +82,7 @@ class Plan:
     worker_url: str | None
     secret_key: str | None
     trusted_proxies: int
+    processes: int = 1
 
     @property
     def port(self) -> int:
@@ -91,8 +104,13 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     try:
         run(read_plan(os.environ if environ is None else environ))
     except ConfigurationError as problem:
-        return server.fail(problem)
+        return fail(problem)
     return 0
+
+
+def fail(problem: ConfigurationError) -> int:
+    """Print what keeps a program from starting, and return the exit code of it."""
+    return server.fail(problem)
 
 
 def read_plan(environ: Mapping[str, str], *, other_settings: Iterable[Setting] = ()) -> Plan:
@@ -107,6 +125,13 @@ def read_plan(environ: Mapping[str, str], *, other_settings: Iterable[Setting] =
             f"ENSCHEDULE_SECRET_KEY: the value is shorter than {_LEAST_SECRET} characters.",
             hint="For example the output of: openssl rand -hex 32",
         )
+    processes = own.number("ENSCHEDULE_PROCESSES")
+    if processes > 1 and worker_url is None:
+        raise ConfigurationError(
+            f"ENSCHEDULE_PROCESSES: {processes} processes need a worker of their own to talk to, but there is no "
+            "WORKER_URL: a worker in this process serves its pages in one process, with threads.",
+            hint="Leave it out, or name a worker. For example WORKER_URL=http://worker:8080",
+        )
     ignored = _ignored(environ) if worker_url else []
     kept = {name: value for name, value in environ.items() if name not in ignored}
     worker = read_settings(kept, other_settings=(*SETTINGS, *other_settings))
@@ -117,7 +142,7 @@ def read_plan(environ: Mapping[str, str], *, other_settings: Iterable[Setting] =
         )
     if ignored:
         print(f"enschedule: with WORKER_URL, the worker decides: {', '.join(ignored)} ignored", file=sys.stderr)
-    return Plan(worker, worker_url, secret_key, own.number("ENSCHEDULE_TRUSTED_PROXIES"))
+    return Plan(worker, worker_url, secret_key, own.number("ENSCHEDULE_TRUSTED_PROXIES"), processes)
 
 
 def _ignored(environ: Mapping[str, str]) -> list[str]:
@@ -125,29 +150,47 @@ def _ignored(environ: Mapping[str, str]) -> list[str]:
     return [name for name in names if environ.get(name, "").strip()]
 
 
-def run(plan: Plan) -> None:
-    """Check everything, then serve until a signal."""
+def run(plan: Plan, own: Registry | None = None) -> None:
+    """Check everything, then serve until a signal. ``own`` are the handlers of the program that calls this."""
     for warning in plan.worker.warnings:
         print(f"enschedule: {warning}", file=sys.stderr)
-    make = _before_remote_worker(plan) if plan.worker_url is not None else _with_inline_worker(plan)
-    server.serve(make, host=plan.worker.host, port=plan.port, grace_seconds=plan.worker.grace_seconds)
+    make = _before_remote_worker(plan) if plan.worker_url is not None else _with_inline_worker(plan, own)
+    server.serve(
+        make,
+        host=plan.worker.host,
+        port=plan.port,
+        grace_seconds=plan.worker.grace_seconds,
+        processes=plan.processes,
+    )
 
 
 def _before_remote_worker(plan: Plan) -> Callable[[], server.Served]:
     server.start_logging(plan.worker.log_level)
+    remote_client(plan)  # whatever is wrong with the address is known before a server forks
+    # One key for all processes, so that a form that one has made is taken by the others.
+    secret_key = plan.secret_key or secrets.token_urlsafe(32)
+
+    def make() -> server.Served:
+        pages = pages_before(remote_client(plan), plan, secret_key)
+        return server.Served(pages, None, lambda: _say(f"showing the worker at {plan.worker_url}", plan))
+
+    return make
+
+
+def remote_client(plan: Plan) -> Client:
+    """Return a client of the worker elsewhere. Raises :class:`ConfigurationError` for an address that is none."""
     assert plan.worker_url is not None
     try:
-        client = Client(plan.worker_url, api_key=plan.worker.api_key)
+        return Client(plan.worker_url, api_key=plan.worker.api_key)
     except ConfigurationError as problem:
         raise ConfigurationError(
             f"WORKER_URL: {problem.detail}", hint="For example WORKER_URL=http://worker:8080"
         ) from None
 
-    def make() -> server.Served:
-        app = create_app(_remote_clients(client, plan), _pages(plan, plan.secret_key))
-        return server.Served(app, None, lambda: _say(f"showing the worker at {plan.worker_url}", plan))
 
-    return make
+def pages_before(client: Client, plan: Plan, secret_key: str | None = None) -> Flask:
+    """Return the pages of the worker elsewhere that ``client`` talks to."""
+    return create_app(_remote_clients(client, plan), _pages(plan, secret_key or plan.secret_key))
 
 
 def _remote_clients(client: Client, plan: Plan) -> ClientFactory:
@@ -165,35 +208,53 @@ def _remote_clients(client: Client, plan: Plan) -> ClientFactory:
     return make
 
 
-def _with_inline_worker(plan: Plan) -> Callable[[], server.Served]:
+def _with_inline_worker(plan: Plan, own: Registry | None) -> Callable[[], server.Served]:
     from enschedule_worker.build import build_worker, is_server_record, load_registry, prepare  # noqa: PLC0415
 
     server.start_logging(plan.worker.log_level, is_server_record)
     prepare(plan.worker)
-    registry = load_registry(plan.worker)
+    registry = load_registry(plan.worker, own)
 
     def make() -> server.Served:
         worker = build_worker(plan.worker, registry)
-        return server.Served(with_api(pages_over(worker, plan), worker.app), worker, lambda: _announce(worker, plan))
+        pages = pages_over(lambda: worker, plan)
+        return server.Served(with_api(pages, worker.app), worker, lambda: _announce(worker, plan))
 
     return make
 
 
-def pages_over(worker: Worker, plan: Plan) -> Any:
-    """Return the pages as a WSGI app over a worker in this process, through the very same REST API."""
-    client = Client(f"http://127.0.0.1:{plan.port}", transport=InlineTransport(worker.app))
+def open_worker(plan: Plan, own: Registry) -> Worker:
+    """Return a worker in this process that does not run yet; ``own`` gets the handlers of the settings besides."""
+    from enschedule_worker.build import build_worker, load_registry  # noqa: PLC0415 - not with WORKER_URL
+
+    return build_worker(plan.worker, load_registry(plan.worker, own))
+
+
+def inline_client(worker: Worker, plan: Plan, *, api_key: str | None = None) -> Client:
+    """Return a client of a worker in this process, through the very same REST API."""
+    return Client(f"http://127.0.0.1:{plan.port}", transport=InlineTransport(worker.app), api_key=api_key)
+
+
+def pages_over(worker: Callable[[], Worker], plan: Plan) -> Flask:
+    """Return the pages over a worker in this process: ``worker()``, asked at each request."""
+    known: tuple[Worker, Client] | None = None
 
     def make_client(token: str | None, address: str | None) -> Client:
-        return client.acting_as(token=token, forwarded_for=address)
+        nonlocal known
+        present = worker()
+        found = known
+        if found is None or found[0] is not present:
+            known = found = (present, inline_client(present, plan))
+        return found[1].acting_as(token=token, forwarded_for=address)
 
-    return create_app(make_client, _pages(plan, plan.secret_key or worker.secret("dashboard")))
+    return create_app(make_client, _pages(plan, plan.secret_key or worker().secret("dashboard")))
 
 
 def with_api(pages: Any, api: Any) -> Any:
-    """Return one WSGI app: what is under ``/api/`` is the worker's, everything else the pages'."""
+    """Return one WSGI app: what is under ``/api/``, and ``/metrics``, is the worker's, everything else the pages'."""
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:
-        chosen = api if f"{environ.get('PATH_INFO', '')}/".startswith(API_PREFIX) else pages
+        chosen = api if f"{environ.get('PATH_INFO', '')}/".startswith(API_PREFIXES) else pages
         return chosen(environ, start_response)
 
     return app
@@ -216,10 +277,10 @@ def _announce(worker: Worker, plan: Plan) -> None:
     _say(f"{plan.worker.database.shown}; handlers {offered}; time zone {plan.worker.default_timezone}", plan)
     for plugin in worker.registry.broken:
         print(f"  Plugin {plugin.name} could not be loaded: {plugin.error}", flush=True)
-    _invite(worker, plan)
+    print_log_in(worker, plan)
 
 
-def _invite(worker: Worker, plan: Plan) -> None:
+def print_log_in(worker: Worker, plan: Plan) -> None:
     """Print the ways in, as long as nobody has an account, and what is missing on an address that others reach."""
     shown = "127.0.0.1" if plan.worker.host in ("0.0.0.0", "::") else plan.worker.host  # noqa: S104
     shown = f"[{shown}]" if ":" in shown else shown

@@ -9,6 +9,7 @@ import secrets
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from sqlalchemy.exc import DBAPIError
 from enschedule_core.environment import handler_environment
 from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_core.executor import ExecutorOptions
-from enschedule_core.plugins import load_handlers
+from enschedule_core.plugins import load_handlers, open_folder
 from enschedule_core.registry import Registry
 from enschedule_worker import api
 from enschedule_worker.engine import executors
+from enschedule_worker.engine.folder_watch import FolderWatch
 from enschedule_worker.engine.housekeeping import Housekeeping
 from enschedule_worker.engine.loop import Engine, EngineOptions
 from enschedule_worker.engine.notices import NoticeSender
@@ -48,7 +50,9 @@ READY_WITHIN_SECONDS = 15.0
 class Worker:
     """A worker in this process. ``app`` serves its REST API under ``/api/v1``; ``start`` begins to run schedules."""
 
-    def __init__(self, settings: WorkerSettings, registry: Registry) -> None:
+    def __init__(
+        self, settings: WorkerSettings, registry: Registry, *, retry_delay: Callable[[int], float] | None = None
+    ) -> None:
         if settings.database is None:
             raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
         self.settings = settings
@@ -59,10 +63,11 @@ class Worker:
         if settings.admin_account is not None:
             users.ensure_admin(self.database, *settings.admin_account)
         self.instance_id = uuid.uuid4().hex
-        self.engine = self._engine()
+        self.engine = self._engine(retry_delay)
         keep = Keep(settings.retention_days, settings.retention_min_runs, settings.retention_failures_days)
         self._housekeeping = Housekeeping(self.engine, self._card(), keep=keep)
         self._listener = Listener(self.database)
+        self._folder_watch = self._watch_of(settings)
         self._notices = NoticeSender(
             self.database,
             notify_url=settings.notify_url,
@@ -86,6 +91,7 @@ class Worker:
                 default_timezone=settings.default_timezone,
                 keep=keep,
                 bell=self._bell,
+                settings=settings.in_force,
             ),
         )
 
@@ -103,6 +109,8 @@ class Worker:
         self.engine.start()
         self._notices.start()
         self._listener.start()
+        if self._folder_watch is not None:
+            self._folder_watch.start()
 
     def stop(self, *, grace_seconds: float | None = None) -> None:
         """Claim nothing more, let runs end within the grace, give back what has not begun, and sign off."""
@@ -110,10 +118,30 @@ class Worker:
             return
         self._pid = None
         self._bell.mute()  # whoever follows a run asks again, and finds the next start
+        if self._folder_watch is not None:
+            self._folder_watch.stop()
         self.engine.stop(grace_seconds=grace_seconds)
         self._notices.stop()
         self._listener.stop()
         self._housekeeping.stop()
+
+    def enter_handlers(self) -> None:
+        """Enter the handlers in the database, so that schedules can name them; again after more were registered.
+
+        Before :meth:`start`, only that they exist is entered, after it, also that this worker has them.
+        """
+        if self._pid is None:
+            self.database.retrying(lambda tx: census.register_handlers(tx, self.registry))
+        else:
+            self._housekeeping.register()
+
+    def close(self) -> None:
+        """Close the connections of a worker that does not run; needed before a fork."""
+        self.database.dispose()
+
+    def left_behind(self) -> None:
+        """Let go of the connections in a process that was forked from the worker's own: they are that one's."""
+        self.database.engine.dispose(close=False)
 
     def secret(self, name: str) -> str:
         """Return a secret that all parts on this database share and that survives restarts; made at first use."""
@@ -146,7 +174,7 @@ class Worker:
         """Return a token that makes the first account within an hour; ``None`` once there is one."""
         return sessions.new_setup_token(self.database)
 
-    def _engine(self) -> Engine:
+    def _engine(self, retry_delay: Callable[[int], float] | None) -> Engine:
         settings = self.settings
         seen = handler_environment(os.environ, settings.handler_env)
         return Engine(
@@ -172,8 +200,16 @@ class Worker:
                 poll_seconds=settings.poll_seconds,
                 output_max_bytes=settings.output_max_bytes,
                 notify_url=settings.notify_url,
+                log_jobs=settings.log_jobs,
+                retry_delay=retry_delay,
             ),
         )
+
+    def _watch_of(self, settings: WorkerSettings) -> FolderWatch | None:
+        if settings.handlers_dir is None:
+            return None
+        folder = open_folder(self.registry, settings.handlers_dir)
+        return FolderWatch(folder, self.engine, self._housekeeping.register)
 
     def _card(self) -> census.WorkerCard:
         settings = self.settings
@@ -202,18 +238,34 @@ class Worker:
         return True, f"{self.engine.in_flight} of {self.engine.executor.places} places taken."
 
 
-def build_worker(settings: WorkerSettings, registry: Registry | None = None) -> Worker:
+def build_worker(
+    settings: WorkerSettings,
+    registry: Registry | None = None,
+    *,
+    retry_delay: Callable[[int], float] | None = None,
+) -> Worker:
     """Return a worker that is ready to start: its database migrated, its handlers loaded.
+
+    ``retry_delay(attempt)`` is how many seconds after a failed attempt the next one comes, where the schedule leaves
+    the delay as it is.
 
     Raises :class:`ConfigurationError` for whatever is wrong with the settings, the database or the list of handlers.
     Build it in the process that will run it: connections and threads do not survive a fork.
     """
-    return Worker(settings, registry or load_registry(settings))
+    return Worker(settings, registry or load_registry(settings), retry_delay=retry_delay)
 
 
-def load_registry(settings: WorkerSettings) -> Registry:
-    """Load the handlers that the settings name, and see that there is the executor that they name."""
-    registry = load_handlers(import_handlers=settings.import_handlers, handlers_dir=settings.handlers_dir)
+def load_registry(settings: WorkerSettings, own: Registry | None = None) -> Registry:
+    """Load the handlers that the settings name, and see that there is the executor that they name.
+
+    ``own`` are the handlers of the program itself. A program that has some gets no others, unless they are named.
+    """
+    registry = load_handlers(
+        import_handlers=settings.import_handlers,
+        handlers_dir=settings.handlers_dir,
+        registry=own,
+        installed=own is None or not (own.sources or own.broken),
+    )
     executors.find(settings.executor, executors.offers(registry))
     return registry
 

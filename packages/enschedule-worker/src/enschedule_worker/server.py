@@ -94,6 +94,7 @@ class _Server(BaseApplication):
         self, make: Callable[[], Served], *, host: str, port: int, grace_seconds: float, processes: int
     ) -> None:
         self._make = make
+        self._processes = processes
         self._served: Served | None = None
         shown = f"[{host}]" if ":" in host else host
         self._options: dict[str, Any] = {
@@ -146,14 +147,15 @@ class _Server(BaseApplication):
         for number in _STOP_SIGNALS:
             signal.signal(number, hearing(signal.getsignal(number)))
 
-    def _begin(self, worker: Any) -> None:  # noqa: ARG002 - gunicorn counts the parameters
+    def _begin(self, worker: Any) -> None:
         """Start the service in the serving process, and hear signals before gunicorn does."""
         assert self._served is not None
         for number in _STOP_SIGNALS:
             signal.signal(number, self._hearing(signal.getsignal(number)))
         if self._served.service is not None:
             self._served.service.start()
-        self._served.announce()
+        if self._processes == 1 or worker.age == 1:  # of several, the first one speaks
+            self._served.announce()
 
     def _hearing(self, before: Any) -> Callable[[int, Any], None]:
         """Return a handler that stops the service while gunicorn lets open requests end; both take the same grace.

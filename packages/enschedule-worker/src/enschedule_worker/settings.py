@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from enschedule_core.addresses import AddressGuard
 from enschedule_core.errors import ConfigurationError
 from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
-from enschedule_core.settings import Kind, Setting, Values, read, unknown
+from enschedule_core.settings import Kind, Setting, Values, in_force, read, unknown
 from enschedule_core.wire.people import PASSWORD_MAX, USER_PATTERN
 from enschedule_worker.store.location import SERVERS, Location, locate
 
@@ -166,6 +167,9 @@ SETTINGS = (
         example="https://jobs.example.org",
     ),
     Setting(
+        "ENSCHEDULE_LOG_JOBS", Kind.FLAG, False, "true: standard output repeats what runs print, with whose it is."
+    ),
+    Setting(
         "ENSCHEDULE_MIGRATE",
         Kind.CHOICE,
         "auto",
@@ -235,8 +239,10 @@ class WorkerSettings:
     base_url: str | None = None
     migrate: str = "auto"
     trusted_hosts: tuple[str, ...] = ()
+    log_jobs: bool = False
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
+    in_force: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
 
     @property
     def is_loopback(self) -> bool:
@@ -299,7 +305,9 @@ def read_settings(
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
+        log_jobs=values.flag("ENSCHEDULE_LOG_JOBS"),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
+        in_force=_in_force(environ, other_settings, worker_id, values),
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
     )
 
@@ -316,6 +324,20 @@ def _admin_account(values: Values) -> tuple[str, str] | None:
             hint="For example ADMIN_ACCOUNT=ada:several-words-are-good",
         )
     return name, password
+
+
+def _in_force(
+    environ: Mapping[str, str], other_settings: Iterable[Setting], worker_id: str, values: Values
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the settings of the worker and of the program that it is a part of, as the API shows them."""
+    table = {setting.name: setting for setting in (*other_settings, ALLOW_PRIVATE, *SETTINGS)}.values()
+    return in_force(
+        table,
+        read(table, environ),
+        ENSCHEDULE_WORKER_ID=worker_id,
+        ENSCHEDULE_WORKER_TITLE=values.text("ENSCHEDULE_WORKER_TITLE") or worker_id,
+        ENSCHEDULE_TIMEZONE=values.text("ENSCHEDULE_TIMEZONE") or "UTC",
+    )
 
 
 def _guard(environ: Mapping[str, str]) -> AddressGuard:

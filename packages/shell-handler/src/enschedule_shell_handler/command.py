@@ -45,8 +45,8 @@ def run(command: Command, context: Context, *, accepted: Sequence[int]) -> int:
     """Run the command and return its exit code, which is one of ``accepted``.
 
     It prints straight into the run's output. Raises ``Retry`` for another exit code or an end by a signal, which
-    leaves further attempts to the schedule's policy; ``Fail`` for what cannot be started; ``Cancel`` once the run
-    should end.
+    leaves further attempts to the schedule's policy; ``Fail`` for what cannot be started; ``Cancel`` for a command that
+    was told to stop and did so in good order.
     """
     if threading.current_thread() is not threading.main_thread():
         raise Fail(
@@ -56,11 +56,16 @@ def run(command: Command, context: Context, *, accepted: Sequence[int]) -> int:
     if context.cancelled:  # asked before there is a command: from now on SIGTERM does not interrupt this function
         raise Cancel("The run was told to stop before its command was started.")
     code = _run(command, context)
-    if context.cancelled:
-        raise Cancel(f"The command was told to stop and {_ended(code)}.")
-    if code not in accepted:
-        raise Retry(message=f"The command {_ended(code)}.", exit_code=code if code >= 0 else 128 - code)
+    told = _told(context)
+    if code not in accepted:  # who told it to stop, the worker knows, and says so; a machine that goes down may be it
+        raise Retry(message=f"The command {told}{_ended(code)}.", exit_code=code if code >= 0 else 128 - code)
+    if told:
+        raise Cancel(f"The command {told}{_ended(code)}.")
     return code
+
+
+def _told(context: Context) -> str:
+    return "was told to stop and " if context.cancelled else ""
 
 
 def _run(command: Command, context: Context) -> int:

@@ -7,6 +7,7 @@ Free-text date libraries were measured and guess (``daily at 02:00`` became 14:0
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from enschedule_core.triggers.cron_fields import check_cron
 from enschedule_core.triggers.every import LONGEST_SECONDS
@@ -38,6 +39,7 @@ class Meaning:
     seconds: int = 0
 
 
+@lru_cache(maxsize=1024)  # saving a schedule reads its phrase several times, and a thousand files often have the same
 def compile_phrase(text: str) -> Meaning:
     """Return what ``text`` means; raise :class:`Mistake` at the place that cannot be understood or done."""
     plan = read_phrase(text)

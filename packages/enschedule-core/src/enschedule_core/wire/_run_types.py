@@ -117,6 +117,30 @@ class OutputPage(TypedDict):
     truncated: bool
 
 
+class DoneRun(TypedDict):
+    """A run that a bulk action was done to; ``run_id`` is the new run of a retry."""
+
+    id: int
+    run_id: NotRequired[int]
+
+
+class FailedRun(TypedDict):
+    """A run that a bulk action was refused for, and why, as a single one would be."""
+
+    id: int
+    code: str
+    detail: str
+    hint: str | None
+
+
+class RunActions(TypedDict):
+    """What a request with a bulk action has done; ``next_cursor`` goes on where it stopped, ``None`` at the end."""
+
+    done: list[DoneRun]
+    failed: list[FailedRun]
+    next_cursor: str | None
+
+
 class RunBucket(TypedDict):
     """The runs of one stretch of time, by status."""
 

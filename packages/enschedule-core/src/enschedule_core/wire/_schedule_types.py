@@ -182,6 +182,30 @@ class PreviewedSchedules(TypedDict):
     items: list[PreviewedSchedule]
 
 
+class DoneSchedule(TypedDict):
+    """A schedule that a bulk action was done to; ``run_id`` is the run that it started."""
+
+    id: str
+    run_id: NotRequired[int]
+
+
+class FailedSchedule(TypedDict):
+    """A schedule that a bulk action was refused for, and why, as a single one would be."""
+
+    id: str
+    code: str
+    detail: str
+    hint: str | None
+
+
+class ScheduleActions(TypedDict):
+    """What a request with a bulk action has done; ``next_cursor`` goes on where it stopped, ``None`` at the end."""
+
+    done: list[DoneSchedule]
+    failed: list[FailedSchedule]
+    next_cursor: str | None
+
+
 class NextSlots(TypedDict):
     """The coming slots of a schedule; ``notes`` mark the days on which clocks change."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from enschedule_core.wire._people_types import OwnUser
 from enschedule_core.wire._shared_types import HandlerRef, Instant, JsonObject, Ref
@@ -89,6 +89,33 @@ class Worker(TypedDict):
     heartbeat_at: Instant
     running: list[RunningRun]
     handlers: list[str]
+
+
+class View(TypedDict):
+    """A saved view: the filters of a list under a name. ``filters`` are the list's query parameters, as text."""
+
+    list: Literal["schedules", "runs"]
+    name: str
+    filters: dict[str, str]
+    updated_at: Instant
+    updated_by: str
+
+
+class SettingInForce(TypedDict):
+    """A setting and the value that this server runs with.
+
+    ``value`` is text, a whole number, true or false, a list of texts, or, for durations, seconds; ``None`` where there
+    is none, and ``***`` for a secret that is set. ``given`` says that the environment has it.
+    """
+
+    name: str
+    kind: str
+    value: Any
+    default: Any
+    given: bool
+    unit: str | None
+    help: str
+    secret: bool
 
 
 class AuthInfo(TypedDict):

@@ -35,7 +35,8 @@ class Text(fields.String):
     """
 
     def __init__(self, *, longest: int, shortest: int = 0, lines: bool = False, **options: Any) -> None:
-        super().__init__(**{**options, "metadata": {"maxLength": longest, **options.get("metadata", {})}})
+        limits = {"maxLength": longest, **({"minLength": shortest} if shortest else {})}
+        super().__init__(**{**options, "metadata": {**limits, **options.get("metadata", {})}})
         self.longest = longest
         self.shortest = shortest
         self.lines = lines
@@ -51,6 +52,24 @@ class Text(fields.String):
         if length > self.longest:
             raise ValidationError(f"At most {self.longest:,} characters; this has {length:,}.")
         return text
+
+
+def whole_pattern(pattern: re.Pattern[str]) -> str:
+    """Return a pattern as JSON Schema has it for the whole of a text."""
+    return f"^(?:{pattern.pattern})$"
+
+
+class Pattern(validate.Regexp):
+    """Text that fits a pattern from its beginning to its end, and is documented so."""
+
+    def __init__(self, pattern: re.Pattern[str], *, error: str) -> None:
+        super().__init__(whole_pattern(pattern), error=error)
+
+    def __call__(self, value: Any) -> Any:
+        """Return the text, or raise marshmallow's ``ValidationError``."""
+        if self.regex.fullmatch(value) is None:  # $ alone would let a line break follow
+            raise ValidationError(self.error or "")
+        return value
 
 
 class Instant(fields.Field[datetime]):

@@ -8,15 +8,15 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from enschedule_core.schedule import GROUP_PATTERN, ID_PATTERN
-from enschedule_core.wire.common import Instant, Strict, Text, whole
-from enschedule_core.wire.schedules import RetentionInput
+from enschedule_core.wire.common import Instant, Pattern, Strict, Text, whole
+from enschedule_core.wire.schedules import LONG_TRIGGER, SHORT_TRIGGER, RetentionInput
 
 
 class PreviewInput(Strict):
     """A trigger to try out, as the short ``schedule`` or as an object."""
 
-    schedule = fields.Raw(metadata={"type": "string"})
-    trigger = fields.Raw(metadata={"type": "object"})
+    schedule = fields.Raw(metadata=SHORT_TRIGGER)
+    trigger = fields.Raw(metadata=LONG_TRIGGER)
     timezone = fields.String(metadata={"examples": ["Europe/Stockholm"]})
     after = Instant(metadata={"type": "string", "format": "date-time", "description": "Default: now"})
     count = whole(least=1, most=100, load_default=5)
@@ -53,7 +53,7 @@ class ConcurrencyGroupInput(Strict):
 
     name = fields.String(
         required=True,
-        validate=validate.Regexp(GROUP_PATTERN.pattern + r"\Z", error="Must be a name such as database-load."),
+        validate=Pattern(GROUP_PATTERN, error="Must be a name such as database-load."),
     )
     max_running = whole(least=1, most=10_000, required=True)
 
@@ -71,7 +71,7 @@ class ConcurrencyGroupsInput(Strict):
 class RetentionPreviewInput(Strict):
     """Which runs to count, and the policy to count them by; the present one unless told otherwise."""
 
-    schedule = fields.String(validate=validate.Regexp(ID_PATTERN, error="Must be the id of a schedule."))
+    schedule = fields.String(validate=Pattern(ID_PATTERN, error="Must be the id of a schedule."))
     retention = fields.Nested(RetentionInput)
 
 

@@ -6,8 +6,8 @@ from marshmallow import fields, validate
 
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ID_PATTERN
-from enschedule_core.wire.common import Instant, Strict, Text
-from enschedule_core.wire.schedules import HandlerField, PageQuery, WordsField
+from enschedule_core.wire.common import Instant, Pattern, Strict, Text
+from enschedule_core.wire.schedules import HANDLER_EITHER, HANDLER_TEXT, HandlerField, PageQuery, WordsField
 
 _INSTANT = {"type": "string", "format": "date-time"}
 
@@ -15,7 +15,7 @@ _INSTANT = {"type": "string", "format": "date-time"}
 class RunInput(Strict):
     """Run a handler once, without a schedule."""
 
-    handler = HandlerField(required=True, metadata={"type": "string", "examples": ["log-job", "log-job@1"]})
+    handler = HandlerField(required=True, metadata=HANDLER_EITHER)
     data = fields.Raw(load_default=dict, metadata={"type": "object"})
 
 
@@ -27,12 +27,12 @@ class RetryRunInput(Strict):
     )
 
 
-class RunQuery(PageQuery):
-    """Which runs; newest first."""
+class RunWhere(Strict):
+    """Which runs; all of them without any member."""
 
     status = WordsField(tuple(RunStatus))
-    schedule = fields.String(validate=validate.Regexp(ID_PATTERN, error="Must be the id of a schedule."))
-    handler = HandlerField(metadata={"type": "string"})
+    schedule = fields.String(validate=Pattern(ID_PATTERN, error="Must be the id of a schedule."))
+    handler = HandlerField(metadata=HANDLER_TEXT)
     worker = Text(longest=100)
     tag = WordsField()
     since = Instant(data_key="from", metadata={**_INSTANT, "description": "Queued at or after"})
@@ -40,6 +40,10 @@ class RunQuery(PageQuery):
     q = Text(
         longest=200, metadata={"description": "Part of the schedule's id or title, the handler's id, or the message"}
     )
+
+
+class RunQuery(PageQuery, RunWhere):
+    """Which runs; newest first."""
 
 
 class OutputQuery(Strict):
@@ -59,7 +63,7 @@ class RunStatsQuery(Strict):
         load_default=3600,
         validate=validate.OneOf([3600, 21_600, 43_200, 86_400], error="Must be 3600, 21600, 43200 or 86400 seconds."),
     )
-    schedule = fields.String(validate=validate.Regexp(ID_PATTERN, error="Must be the id of a schedule."))
+    schedule = fields.String(validate=Pattern(ID_PATTERN, error="Must be the id of a schedule."))
 
 
 class ForecastQuery(Strict):

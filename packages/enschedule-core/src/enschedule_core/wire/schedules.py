@@ -31,11 +31,58 @@ from enschedule_core.schedule import (
     Overlap,
     ScheduleStatus,
 )
-from enschedule_core.wire.common import Instant, Strict, Text, check_id, choice, seconds, whole
+from enschedule_core.triggers.kinds import KINDS
+from enschedule_core.wire.common import Instant, Pattern, Strict, Text, check_id, choice, seconds, whole, whole_pattern
 
+_HANDLER = re.compile(rf"({ID_PATTERN.pattern})(?:@([1-9][0-9]{{0,9}}))?")
+HANDLER_TEXT: Mapping[str, Any] = {
+    "type": "string",
+    "pattern": whole_pattern(_HANDLER),
+    "examples": ["fetch", "fetch@1"],
+}
+HANDLER_EITHER: Mapping[str, Any] = {
+    "oneOf": [
+        HANDLER_TEXT,
+        {
+            "type": "object",
+            "required": ["id"],
+            "additionalProperties": False,
+            "properties": {
+                "id": {"type": "string", "pattern": whole_pattern(ID_PATTERN)},
+                "version": {"type": ["integer", "null"], "minimum": 1, "maximum": 2**31 - 1},
+            },
+        },
+    ]
+}
 YEAR_SECONDS = 366 * 86_400
 VERSION_MAX = 2**31 - 1
-_HANDLER = re.compile(rf"(?P<id>{ID_PATTERN.pattern})(?:@(?P<version>[1-9][0-9]{{0,9}}))?")
+
+
+_MAYBE_INSTANT = {"type": ["string", "null"], "format": "date-time"}
+SHORT_TRIGGER: Mapping[str, Any] = {
+    "type": "string",
+    "description": "A phrase, a cron expression, an instant, or manual",
+    "examples": ["every day at 2 am", "*/15 * * * *", "2030-01-01T09:00:00+01:00", "manual"],
+}
+LONG_TRIGGER: Mapping[str, Any] = {
+    "type": "object",
+    "description": "The long form of schedule; which members belong to which kind is refused by name",
+    "required": ["kind"],
+    "additionalProperties": False,
+    "properties": {
+        "kind": {"type": "string", "enum": [*KINDS, "phrase"]},
+        "expression": {"type": "string", "description": "Of cron: five fields, or six with seconds"},
+        "seconds": {"type": "number", "exclusiveMinimum": 0, "description": "Of every"},
+        "anchor": {**_MAYBE_INSTANT, "description": "Of every: a slot from which it counts"},
+        "at": {"type": "string", "format": "date-time", "description": "Of once"},
+        "phrase": {"type": ["string", "null"], "description": "In words; with the kind phrase it says all"},
+        "timezone": {"type": ["string", "null"], "description": "IANA name"},
+        "starts_at": _MAYBE_INSTANT,
+        "ends_at": _MAYBE_INSTANT,
+        "max_runs": {"type": ["integer", "null"], "minimum": 1},
+    },
+    "examples": [{"kind": "cron", "expression": "0 2 * * *", "timezone": "Europe/Stockholm"}],
+}
 
 
 class HandlerField(fields.Field[tuple[str, int | None]]):
@@ -55,9 +102,9 @@ class HandlerField(fields.Field[tuple[str, int | None]]):
             raise ValidationError(
                 'Must name a handler, for example "fetch", "fetch@1" or {"id": "fetch", "version": 1}.'
             )
-        if found["version"] and int(found["version"]) > VERSION_MAX:
+        if found[2] and int(found[2]) > VERSION_MAX:
             raise ValidationError(f"A version is at most {VERSION_MAX:,}.")
-        return found["id"], int(found["version"]) if found["version"] else None
+        return found[1], int(found[2]) if found[2] else None
 
 
 class RetryInput(Strict):
@@ -100,12 +147,10 @@ class BindingInput(Strict):
 
     id = fields.String(
         allow_none=True,
-        validate=validate.Regexp(
-            WORKER_NAME_PATTERN.pattern + r"\Z", error="Must be the id of a worker, for example web-1."
-        ),
+        validate=Pattern(WORKER_NAME_PATTERN, error="Must be the id of a worker, for example web-1."),
     )
     tags = fields.List(
-        fields.String(validate=_check_worker_tag),
+        fields.String(validate=_check_worker_tag, metadata={"pattern": whole_pattern(WORKER_TAG_PATTERN)}),
         validate=validate.Length(max=WORKER_TAGS_MAX, error=f"At most {WORKER_TAGS_MAX} tags."),
     )
 
@@ -163,27 +208,14 @@ def _check_tag(tag: str) -> None:
 class ScheduleInput(Strict):
     """A schedule as it is sent; all that is left out gets its default."""
 
-    id = fields.String(validate=check_id, metadata={"pattern": ID_PATTERN.pattern})
+    id = fields.String(validate=check_id, metadata={"pattern": whole_pattern(ID_PATTERN)})
     title = Text(longest=TITLE_MAX, shortest=1, metadata={"description": "Defaults to the id"})
     name = Text(longest=TITLE_MAX, shortest=1, metadata={"description": "Short for title"})
     description = Text(longest=DESCRIPTION_MAX, lines=True)
-    handler = HandlerField(
-        metadata={
-            "oneOf": [
-                {"type": "string", "examples": ["fetch", "fetch@1"]},
-                {
-                    "type": "object",
-                    "required": ["id"],
-                    "properties": {"id": {"type": "string"}, "version": {"type": "integer"}},
-                },
-            ]
-        }
-    )
+    handler = HandlerField(metadata=HANDLER_EITHER)
     data = fields.Raw(metadata={"type": "object", "description": "What the handler gets"})
-    schedule = fields.Raw(
-        metadata={"type": "string", "description": "A phrase, a cron expression, an instant, or manual"}
-    )
-    trigger = fields.Raw(metadata={"type": "object", "description": "The long form of schedule"})
+    schedule = fields.Raw(metadata=SHORT_TRIGGER)
+    trigger = fields.Raw(metadata=LONG_TRIGGER)
     timezone = fields.String(metadata={"description": "IANA name, beside schedule", "examples": ["Europe/Stockholm"]})
     paused = fields.Boolean(truthy={True}, falsy={False})
     retry = fields.Nested(RetryInput)
@@ -192,21 +224,26 @@ class ScheduleInput(Strict):
     catch_up = fields.Nested(CatchUpInput)
     on_lost = choice(OnLost, allow_none=True)
     tags = fields.List(
-        fields.String(validate=_check_tag), validate=validate.Length(max=TAGS_MAX, error=f"At most {TAGS_MAX} tags.")
+        fields.String(validate=_check_tag, metadata={"pattern": whole_pattern(TAG_PATTERN)}),
+        validate=validate.Length(max=TAGS_MAX, error=f"At most {TAGS_MAX} tags."),
     )
     priority = whole(least=-1000, most=1000)
     max_running = whole(least=1, most=10_000, allow_none=True, metadata={"description": "Runs at once, at most"})
     concurrency_group = fields.String(
         allow_none=True,
-        validate=validate.Regexp(GROUP_PATTERN.pattern + r"\Z", error="Must be a name such as database-load."),
+        validate=Pattern(GROUP_PATTERN, error="Must be a name such as database-load."),
         metadata={"description": "A limit shared with other schedules"},
     )
     worker = fields.Nested(BindingInput)
     on_success = fields.String(
-        allow_none=True, validate=check_id, metadata={"description": "The schedule to run after a success"}
+        allow_none=True,
+        validate=check_id,
+        metadata={"pattern": whole_pattern(ID_PATTERN), "description": "The schedule to run after a success"},
     )
     on_failure = fields.String(
-        allow_none=True, validate=check_id, metadata={"description": "The one to run when the attempts are used up"}
+        allow_none=True,
+        validate=check_id,
+        metadata={"pattern": whole_pattern(ID_PATTERN), "description": "The one to run when the attempts are used up"},
     )
     retention = fields.Nested(RetentionInput)
     notify = fields.String(
@@ -287,12 +324,15 @@ class WordsField(fields.String):
     """Words of one query parameter, apart by commas; which ones are allowed is ``allowed`` (empty: any)."""
 
     def __init__(self, allowed: tuple[str, ...] = (), **options: Any) -> None:
-        examples = {"examples": [",".join(allowed[:2])]} if allowed else {}
+        word = f"(?:{'|'.join(allowed)})?"
+        examples = {"examples": [",".join(allowed[:2])], "pattern": f"^{word}(?:,{word})*$"} if allowed else {}
         super().__init__(**{**options, "metadata": {**examples, **options.get("metadata", {})}})
         self.allowed = allowed
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        words = tuple(dict.fromkeys(word for word in str(value).split(",") if word))
+        if not isinstance(value, str):
+            raise ValidationError("Must be text, several words apart by commas.")
+        words = tuple(dict.fromkeys(word for word in value.split(",") if word))
         for word in words:
             if self.allowed and word not in self.allowed:
                 raise ValidationError(f"{word} is not one of: {', '.join(self.allowed)}.")
@@ -315,13 +355,20 @@ class PageQuery(Strict):
 SORTS = tuple(sign + name for name in ("due_at", "id", "title", "last_run") for sign in ("", "-"))
 
 
-class ScheduleQuery(PageQuery):
-    """Which schedules, in which order."""
+class ScheduleWhere(Strict):
+    """Which schedules; all of them without any member."""
 
     q = Text(longest=200, metadata={"description": "Part of the id, the title or the handler's id"})
     status = WordsField(tuple(ScheduleStatus))
-    handler = HandlerField(metadata={"type": "string", "examples": ["fetch", "fetch@1"]})
+    handler = HandlerField(metadata=HANDLER_TEXT)
     tag = WordsField(metadata={"description": "All of these, apart by commas"})
+    paused = fields.Boolean(truthy={True}, falsy={False})
+    failing = fields.Boolean(truthy={True}, falsy={False})
+
+
+class ScheduleQuery(PageQuery, ScheduleWhere):
+    """Which schedules, in which order."""
+
     paused = FlagField()
     failing = FlagField()
     sort = fields.String(

@@ -13,25 +13,29 @@ from enschedule_worker.api import (
     handlers,
     health,
     keys,
+    metrics,
     pause,
     problems,
     retention,
     runs,
     schedules,
     sessions,
+    settings,
     stats,
     triggers,
     users,
+    views,
     workers,
 )
 from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy, Bell
+from enschedule_worker.api.routing import ScheduleId
 
 __all__ = ["ApiContext", "AuthPolicy", "Bell", "register"]
 
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (
-    *(schedules, pause, concurrency_groups, runs, handlers, workers, triggers, stats, retention, sessions, users, keys),
-    health,
+    *(schedules, pause, concurrency_groups, runs, views, handlers, workers, triggers, stats, retention, sessions),
+    *(users, keys, settings, health, metrics),
 )
 
 
@@ -44,7 +48,9 @@ def register(app: Flask, context: ApiContext) -> None:
     provider.sort_keys = False
     app.json = provider
     app.url_map.strict_slashes = False
+    app.url_map.converters["schedule_id"] = ScheduleId
     api = Api(app, spec_kwargs=documentation.details())
+    api.register_converter(ScheduleId, lambda _: {"type": "string", "minLength": 1})
     for resource in _RESOURCES:
         api.register_blueprint(resource.blueprint)
     documentation.install(app, api)

@@ -25,7 +25,7 @@ def read(request: Request, *, optional: bool = False) -> Any:
     raw = request.get_data(cache=True)
     if request.content_length is None and len(raw) >= BODY_MAX_BYTES:
         raise TooLarge  # werkzeug cuts a chunked body off at the limit, without a word
-    if not raw.strip() and optional:
+    if not raw and optional:
         return {}
     if not _is_json(request.mimetype):
         raise UnsupportedMediaType(f"The body must be JSON; send Content-Type: application/json.{_sent(request)}")

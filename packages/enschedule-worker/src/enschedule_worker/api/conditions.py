@@ -10,6 +10,9 @@ from enschedule_core.actor import Actor, ActorKind
 from enschedule_core.run import OriginKind
 from enschedule_worker.api.problems import at
 
+IF_MATCH = "If-Match"
+IDEMPOTENCY_KEY = "Idempotency-Key"
+LAST_EVENT_ID = "Last-Event-ID"
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _BY_HAND = frozenset({"enschedule-client", "enschedule-dashboard"})
 _ETAG = re.compile(r'\s*(?:W/)?"?(\d{1,10}|\*)"?\s*')
@@ -17,20 +20,20 @@ _ETAG = re.compile(r'\s*(?:W/)?"?(\d{1,10}|\*)"?\s*')
 
 def if_match(request: Request) -> str | None:
     """Return the revision of an ``If-Match`` header, ``*`` for any; ``None`` without one."""
-    value = request.headers.get("If-Match")
+    value = request.headers.get(IF_MATCH)
     if value is None:
         return None
     found = _ETAG.fullmatch(value)
     if found is None:
-        raise at("If-Match", 'Must be an ETag as it was sent, for example "3".')
+        raise at(IF_MATCH, 'Must be an ETag as it was sent, for example "3".')
     return found[1]
 
 
 def idempotency_key(request: Request) -> str | None:
     """Return the ``Idempotency-Key`` header; ``None`` without one."""
-    value = request.headers.get("Idempotency-Key")
+    value = request.headers.get(IDEMPOTENCY_KEY)
     if value is not None and not _KEY.fullmatch(value):
-        raise at("Idempotency-Key", "Must be 1 to 200 printable ASCII characters without spaces.")
+        raise at(IDEMPOTENCY_KEY, "Must be 1 to 200 printable ASCII characters without spaces.")
     return value
 
 

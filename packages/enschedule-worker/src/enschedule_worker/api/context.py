@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app, g
 
 from enschedule_core.actor import Actor
 from enschedule_core.registry import Registry
+from enschedule_worker.service.metrics import Meter
 from enschedule_worker.service.retention import Keep
 from enschedule_worker.service.stats import Size
 from enschedule_worker.service.users import Accounts
@@ -77,6 +78,7 @@ class ApiContext:
     """What the routes need of the process they run in.
 
     ``engine_ready`` says whether the engine runs, and a sentence about it; a process without one says so.
+    ``settings`` are those in force, as the API shows them.
     """
 
     database: Database
@@ -89,6 +91,8 @@ class ApiContext:
     size: Size = field(default_factory=Size)
     bell: Bell = field(default_factory=Bell)
     accounts: Accounts = field(default_factory=Accounts)
+    meter: Meter = field(default_factory=Meter)
+    settings: tuple[Mapping[str, Any], ...] = ()
 
 
 def context() -> ApiContext:

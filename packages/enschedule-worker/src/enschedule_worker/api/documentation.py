@@ -9,15 +9,44 @@ from typing import Any
 from flask import Flask, Response, jsonify, render_template_string
 from flask_smorest import Api
 
-from enschedule_core.actor import Permission
+from enschedule_core.errors import (
+    BadRequest,
+    EnscheduleError,
+    Forbidden,
+    InvalidInput,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from enschedule_core.wire import answers
 from enschedule_core.wire.common import Instant
 from enschedule_core.wire.schedules import HandlerField, WordsField
-from enschedule_worker.api.routing import PERMISSION, PUBLIC
+from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, LAST_EVENT_ID
+from enschedule_worker.api.routing import HEADERS, PERMISSION, PUBLIC, REFUSALS
 
 _PLACE = re.compile(r"<(?:[^<>:]+:)?([^<>:]+)>")
 _METHODS = ("get", "post", "put", "patch", "delete")
 _HERE = Path(__file__).parent
+_ALWAYS = {BadRequest, InvalidInput, EnscheduleError, Unavailable}
+_WHO = {Unauthenticated, Forbidden}
+_BODY = {TooLarge, UnsupportedMediaType}
+_HEADERS: dict[str, dict[str, Any]] = {
+    IF_MATCH: {
+        "description": "Refuse (412) unless the schedule still has this ETag; * is any that is there",
+        "schema": {"type": "string", "pattern": r'^(W/)?"?([0-9]{1,10}|\*)"?$', "examples": ['"3"']},
+    },
+    IDEMPOTENCY_KEY: {
+        "description": "The same key of the same asker gives what was made the first time",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    },
+    LAST_EVENT_ID: {
+        "description": "For text/event-stream: the id of the last event that was seen",
+        "schema": {"type": "string", "pattern": "^[0-9]{0,9}$"},
+    },
+}
+_ETAG = {"description": "The revision, for If-Match", "required": True, "schema": {"type": "string"}}
+_LOCATION = {"description": "Where it is", "required": True, "schema": {"type": "string"}}
 
 
 def details() -> dict[str, Any]:
@@ -47,7 +76,7 @@ def install(app: Flask, api: Api) -> None:
 
     def whole() -> dict[str, Any]:
         if not document:
-            document.update(_with_permissions(app, api.spec.to_dict()))
+            document.update(_completed(app, api.spec.to_dict()))
         return document
 
     def openapi() -> Response:
@@ -69,32 +98,62 @@ def install(app: Flask, api: Api) -> None:
         app.add_url_rule(f"/api/v1/{path}", f"documentation.{view.__name__}", view, methods=["GET"])
 
 
-def _with_permissions(app: Flask, document: dict[str, Any]) -> dict[str, Any]:
-    """Write into each operation which permission it needs, and that every error is a problem."""
-    reference = {"$ref": "#/components/schemas/Problem"}
-    problem = {"description": "Refused", "content": {"application/problem+json": {"schema": reference}}}
+def _completed(app: Flask, document: dict[str, Any]) -> dict[str, Any]:
+    """Write into each operation its permission, the headers it takes, and what it refuses, with status and code."""
     for unused in ("Error", "PaginationMetadata"):  # of flask-smorest, which answers errors and pages its own way
         document["components"]["schemas"].pop(unused, None)
-    document["components"].pop("responses", None)
+    document["components"]["responses"] = {}
     for path, operations in document["paths"].items():
         for method in _METHODS:
-            if method not in operations:
-                continue
-            needed = _permission(app, path, method)
-            operations[method]["x-permission"] = str(needed)
-            if needed == PUBLIC:
-                operations[method]["security"] = []
-            responses = operations[method].setdefault("responses", {})
-            responses.pop("422", None)
-            responses["default"] = problem
+            if method in operations:
+                _complete(document, operations[method], _view(app, path, method))
     return document
 
 
-def _permission(app: Flask, path: str, method: str) -> Permission | str:
-    for rule in app.url_map.iter_rules():
-        if _PLACE.sub(r"{\1}", rule.rule) == path and method.upper() in (rule.methods or ()):
-            return getattr(app.view_functions[rule.endpoint], PERMISSION)  # type: ignore[no-any-return]
-    return PUBLIC
+def _complete(document: dict[str, Any], operation: dict[str, Any], view: Any) -> None:
+    needed, particular = getattr(view, PERMISSION), getattr(view, REFUSALS, ())
+    operation["operationId"] = view.__name__
+    operation["x-permission"] = str(needed)
+    operation["x-errors"] = sorted(kind.code for kind in particular)
+    if needed == PUBLIC:
+        operation["security"] = []
+    for name in getattr(view, HEADERS, ()):
+        operation.setdefault("parameters", []).append({"in": "header", "name": name, **_HEADERS[name]})
+    responses = operation["responses"]
+    for unused in ("422", "default"):
+        responses.pop(unused, None)
+    for status, given in responses.items():
+        for media in given.get("content", {}).values():
+            if media["schema"] in (answers.Schedule, answers.ChangedSchedule):
+                given.setdefault("headers", {})["ETag"] = _ETAG
+                if status == "201":
+                    given["headers"]["Location"] = _LOCATION
+    kinds = {*_ALWAYS, *particular}
+    kinds |= set() if needed == PUBLIC else _WHO
+    kinds |= _BODY if "requestBody" in operation else set()
+    for status in sorted({kind.status for kind in kinds}):
+        codes = sorted(kind.code for kind in kinds if kind.status == status)
+        if str(status) not in responses:
+            responses[str(status)] = _refusal(document, codes)
+
+
+def _refusal(document: dict[str, Any], codes: list[str]) -> dict[str, Any]:
+    """Return a reference to the response with these codes, which is made where it is not there."""
+    name = "-".join(codes)
+    document["components"]["responses"][name] = {
+        "description": f"Refused: {', '.join(codes)}",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+def _view(app: Flask, path: str, method: str) -> Any:
+    """Return the view behind an operation of the document."""
+    return next(
+        app.view_functions[rule.endpoint]
+        for rule in app.url_map.iter_rules()
+        if _PLACE.sub(r"{\1}", rule.rule) == path and method.upper() in (rule.methods or ())
+    )
 
 
 def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response
 
 from enschedule_core.actor import Permission
+from enschedule_core.errors import NotFound
 from enschedule_core.wire import answers
 from enschedule_core.wire.others import HandlerQuery, HandlerVersionQuery
 from enschedule_worker.api.context import actor, context
@@ -27,6 +28,7 @@ def list_handlers(query: dict[str, Any]) -> Response:
 
 @blueprint.route("/handlers/<handler_id>", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.arguments(HandlerVersionQuery, location="query")
 @blueprint.alt_response(200, schema=answers.Handler)
 def get_handler(query: dict[str, Any], handler_id: str) -> Response:

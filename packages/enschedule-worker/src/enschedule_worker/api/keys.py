@@ -8,6 +8,7 @@ from flask import Response
 
 from enschedule_core.actor import Permission, Role
 from enschedule_core.clock import to_micros
+from enschedule_core.errors import NotFound
 from enschedule_core.wire import answers
 from enschedule_core.wire.people import ApiKeyInput, ApiKeyQuery, AuditQuery
 from enschedule_worker.api import pages
@@ -54,6 +55,7 @@ def create_key(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/api-keys/<key_id>", methods=["DELETE"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_key(key_id: str) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from enschedule_core.errors import InvalidInput
 from enschedule_worker.api.problems import at
+from enschedule_worker.service.actions import Result
 
 _BINDING_BYTES = 9
 
@@ -51,6 +52,12 @@ def decode(name: str, query: dict[str, Any], *kinds: type | tuple[type, ...]) ->
     if not fits or any(isinstance(value, int) and abs(value) >= 2**63 for value in place):
         raise _unusable("It is not a cursor; use next_cursor of the page before.")
     return list(place)
+
+
+def of_actions(name: str, body: dict[str, Any], result: Result) -> dict[str, Any]:
+    """Return the answer to a bulk action; its cursor is good only for the same action on the same ones."""
+    following = None if result.following is None else [result.following]
+    return {"done": result.done, "failed": result.failed, "next_cursor": encode(name, body, following)}
 
 
 def _unusable(message: str) -> InvalidInput:

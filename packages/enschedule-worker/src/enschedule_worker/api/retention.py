@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response
 
 from enschedule_core.actor import Permission
+from enschedule_core.errors import NotFound
 from enschedule_core.wire import answers
 from enschedule_core.wire.others import RetentionPreviewInput
 from enschedule_worker.api.context import actor, context
@@ -18,6 +19,7 @@ blueprint = Blueprint("retention", __name__, url_prefix="/api/v1", description="
 
 @blueprint.route("/retention/preview", methods=["POST"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.arguments(RetentionPreviewInput, location="json", required=False)
 @blueprint.alt_response(200, schema=answers.RetentionPreview)

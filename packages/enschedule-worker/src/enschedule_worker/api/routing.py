@@ -10,9 +10,10 @@ import flask_smorest
 from flask import Response, g, jsonify, request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import UnicodeConverter
 
 from enschedule_core.actor import Permission
-from enschedule_core.errors import Forbidden
+from enschedule_core.errors import EnscheduleError, Forbidden, NotFound
 from enschedule_core.wire.common import field_errors, invalid
 from enschedule_core.wire.others import NothingQuery
 from enschedule_worker.api import bodies
@@ -23,7 +24,18 @@ from enschedule_worker.store.database import again_if_undone
 
 View = TypeVar("View", bound=Callable[..., Any])
 PERMISSION = "_enschedule_permission"
+REFUSALS = "_enschedule_refusals"
+HEADERS = "_enschedule_headers"
 PUBLIC = "public"
+RUN_IDS_END = 2**63  # no database numbers further
+
+
+class ScheduleId(UnicodeConverter):
+    """The id of a schedule in a path; those that are reserved for routes of their own are none."""
+
+    def __init__(self, map: Any) -> None:
+        super().__init__(map)
+        self.regex = r"(?!(?:actions|preview)\Z)[^/]+"
 
 
 class Parser(FlaskParser):
@@ -54,8 +66,11 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = Parser()
 
-    def needs(self, permission: Permission | None) -> Callable[[View], View]:
-        """Let only actors with ``permission`` in; ``None`` is for routes that anybody may ask."""
+    def needs(self, permission: Permission | None, *, in_groups: bool = False) -> Callable[[View], View]:
+        """Let only actors with ``permission`` on the server in; ``None`` is for routes that anybody may ask.
+
+        With ``in_groups``, the permission in any group will do: the service looks at each thing that is touched.
+        """
 
         def decorate(view: View) -> View:
             @wraps(view)
@@ -74,11 +89,24 @@ class Blueprint(flask_smorest.Blueprint):
                 if permission is not None:
                     g.actor = identify(request, context())
                     g.commits = context().database.commits  # that it was seen now is no part of what is asked
-                    g.actor.require_somewhere(permission)
+                    may = g.actor.require_somewhere if in_groups else g.actor.require
+                    may(permission)
+                if kwargs.get("run_id", 0) >= RUN_IDS_END:
+                    raise NotFound(f"There is no run {kwargs['run_id']:,}.")
                 return view(*args, **kwargs)
 
             setattr(guarded, PERMISSION, permission or PUBLIC)
             return guarded  # type: ignore[return-value]
+
+        return decorate
+
+    def refuses(self, *kinds: type[EnscheduleError], takes: tuple[str, ...] = ()) -> Callable[[View], View]:
+        """Document the refusals that are particular to a route, and the headers that it takes."""
+
+        def decorate(view: View) -> View:
+            setattr(view, REFUSALS, kinds)
+            setattr(view, HEADERS, takes)
+            return view
 
         return decorate
 

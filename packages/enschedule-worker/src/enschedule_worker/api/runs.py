@@ -8,13 +8,15 @@ from flask import Response, request, stream_with_context, url_for
 
 from enschedule_core.actor import Permission
 from enschedule_core.clock import to_micros
+from enschedule_core.errors import Conflict, InvalidData, NotFound, UnknownHandler
 from enschedule_core.wire import answers
+from enschedule_core.wire.actions import RunAction, RunActionsInput
 from enschedule_core.wire.runs import OutputQuery, RetryRunInput, RunInput, RunQuery
 from enschedule_worker.api import pages, streaming
-from enschedule_worker.api.conditions import idempotency_key, origin
+from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, LAST_EVENT_ID, idempotency_key, origin
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
-from enschedule_worker.service import output, runs
+from enschedule_worker.service import actions, output, runs
 from enschedule_worker.store.run_reads import RunFilters
 
 blueprint = Blueprint("runs", __name__, url_prefix="/api/v1", description="What ran, how it went, what it printed")
@@ -24,14 +26,13 @@ def _accepted(run: dict[str, Any]) -> Response:
     return answer(run, 202, {"Location": url_for("runs.get_run", run_id=run["id"])})
 
 
-@blueprint.route("/runs", methods=["GET"])
-@blueprint.needs(Permission.READ)
-@blueprint.arguments(RunQuery, location="query")
-@blueprint.alt_response(200, schema=answers.RunPage)
-def list_runs(query: dict[str, Any]) -> Response:
-    """List runs, newest first, a page at a time."""
+def _start() -> runs.Start:
+    return runs.Start(origin(request, actor()), idempotency_key(request))
+
+
+def _filters(query: dict[str, Any]) -> RunFilters:
     handler_id, version = query.get("handler", (None, None))
-    filters = RunFilters(
+    return RunFilters(
         statuses=query.get("status", ()),
         handler_id=handler_id,
         handler_version=version,
@@ -41,11 +42,19 @@ def list_runs(query: dict[str, Any]) -> Response:
         before=to_micros(query["before"]) if "before" in query else None,
         q=query.get("q"),
     )
+
+
+@blueprint.route("/runs", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(RunQuery, location="query")
+@blueprint.alt_response(200, schema=answers.RunPage)
+def list_runs(query: dict[str, Any]) -> Response:
+    """List runs, newest first, a page at a time."""
     place = pages.decode("runs", query, int)
     items, following = runs.listing(
         context().database,
         actor(),
-        filters,
+        _filters(query),
         schedule_id=query.get("schedule"),
         limit=query["limit"],
         before_id=place[0] if place else None,
@@ -56,7 +65,8 @@ def list_runs(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/runs", methods=["POST"])
-@blueprint.needs(Permission.OPERATE)
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(Conflict, UnknownHandler, InvalidData, takes=(IDEMPOTENCY_KEY,))
 @blueprint.no_query()
 @blueprint.arguments(RunInput, location="json")
 @blueprint.alt_response(202, schema=answers.Run)
@@ -70,14 +80,38 @@ def create_run(body: dict[str, Any]) -> Response:
         handler_id,
         version,
         body["data"],
-        origin=origin(request, actor()),
-        idempotency=idempotency_key(request),
+        start=_start(),
     )
     return _accepted(run)
 
 
+@blueprint.route("/runs/actions", methods=["POST"])
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(Conflict, takes=(IDEMPOTENCY_KEY,))
+@blueprint.no_query()
+@blueprint.arguments(RunActionsInput, location="json")
+@blueprint.alt_response(200, schema=answers.RunActions)
+def act_on_runs(body: dict[str, Any]) -> Response:
+    """Cancel, retry or delete many runs, by id or by filter: at most 1,000 in one request.
+
+    To delete needs the permission edit.
+    """
+    where = body.get("filter")
+    chosen = (
+        actions.Chosen(body["ids"])
+        if where is None
+        else actions.runs_where(actor(), _filters(where), where.get("schedule"))
+    )
+    place = pages.decode("run actions", body, int)
+    wish = actions.Wish(with_today=body.get("data") == "today", start=_start())
+    action, after = RunAction(body["action"]), place[0] if place else None
+    result = actions.on_runs(context().database, actor(), action, chosen, wish, after=after)
+    return answer(pages.of_actions("run actions", body, result))
+
+
 @blueprint.route("/runs/<int:run_id>", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.RunDetail)
 def get_run(run_id: int) -> Response:
@@ -86,7 +120,8 @@ def get_run(run_id: int) -> Response:
 
 
 @blueprint.route("/runs/<int:run_id>/cancel", methods=["POST"])
-@blueprint.needs(Permission.OPERATE)
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(NotFound, Conflict)
 @blueprint.no_query()
 @blueprint.alt_response(202, schema=answers.Run)
 def cancel_run(run_id: int) -> Response:
@@ -95,18 +130,20 @@ def cancel_run(run_id: int) -> Response:
 
 
 @blueprint.route("/runs/<int:run_id>/retry", methods=["POST"])
-@blueprint.needs(Permission.OPERATE)
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(NotFound, Conflict, takes=(IDEMPOTENCY_KEY,))
 @blueprint.no_query()
 @blueprint.arguments(RetryRunInput, location="json", required=False)
 @blueprint.alt_response(202, schema=answers.Run)
 def retry_run(body: dict[str, Any], run_id: int) -> Response:
     """Run a run again, as then or with today's data."""
-    with_today, repeated = body["data"] == "today", idempotency_key(request)
-    return _accepted(runs.retry(context().database, actor(), run_id, with_today=with_today, idempotency=repeated))
+    with_today = body["data"] == "today"
+    return _accepted(runs.retry(context().database, actor(), run_id, with_today=with_today, start=_start()))
 
 
 @blueprint.route("/runs/<int:run_id>", methods=["DELETE"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.refuses(NotFound, Conflict)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_run(run_id: int) -> Response:
@@ -117,8 +154,12 @@ def delete_run(run_id: int) -> Response:
 
 @blueprint.route("/runs/<int:run_id>/output", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound, takes=(LAST_EVENT_ID,))
 @blueprint.arguments(OutputQuery, location="query")
 @blueprint.alt_response(200, schema=answers.OutputPage)
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type=streaming.MEDIA_TYPE)
+@blueprint.alt_response(204, description="All events were seen")
 def get_output(query: dict[str, Any], run_id: int) -> Response:
     """Return what a run printed after a cursor, and wait for more if asked to.
 
@@ -126,11 +167,13 @@ def get_output(query: dict[str, Any], run_id: int) -> Response:
     """
     offered = ["application/json", "text/plain", streaming.MEDIA_TYPE]
     wanted = request.accept_mimetypes.best_match(offered, default="application/json")
+    seen = streaming.last_seen(query["after"])
     if wanted == "text/plain":
         return _download(run_id, query.get("stream"))
-    cursor = output.Cursor(after=query["after"], stream=query.get("stream"))
     if wanted == streaming.MEDIA_TYPE:
+        cursor = output.Cursor(after=seen, stream=query.get("stream"))
         return streaming.stream(context(), actor(), run_id, cursor)
+    cursor = output.Cursor(after=query["after"], stream=query.get("stream"))
     bell = context().bell
     found = output.read_waiting(context().database, actor(), run_id, cursor, seconds=query["wait"], bell=bell)
     return answer(found)

@@ -7,7 +7,9 @@ from typing import Any
 from flask import Response, request, url_for
 
 from enschedule_core.actor import Permission
+from enschedule_core.errors import Conflict, InvalidData, InvalidTrigger, NotFound, StaleRevision, UnknownHandler
 from enschedule_core.wire import answers
+from enschedule_core.wire.actions import ScheduleAction, ScheduleActionsInput
 from enschedule_core.wire.definition import Definition
 from enschedule_core.wire.schedules import (
     NextQuery,
@@ -20,10 +22,10 @@ from enschedule_core.wire.schedules import (
     ScheduleQuery,
 )
 from enschedule_worker.api import bodies, pages
-from enschedule_worker.api.conditions import idempotency_key, if_match, origin
+from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, idempotency_key, if_match, origin
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
-from enschedule_worker.service import diagnosis, history, pausing, previewing, runs, schedules
+from enschedule_worker.service import actions, diagnosis, history, pausing, previewing, runs, schedules
 from enschedule_worker.store.schedule_lists import Filters, Place
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1", description="What runs when, and how it does")
@@ -37,14 +39,9 @@ def _with_tag(schedule: dict[str, Any], status: int = 200, *, change: str | None
     return answer(body, status, headers)
 
 
-@blueprint.route("/schedules", methods=["GET"])
-@blueprint.needs(Permission.READ)
-@blueprint.arguments(ScheduleQuery, location="query")
-@blueprint.alt_response(200, schema=answers.SchedulePage)
-def list_schedules(query: dict[str, Any]) -> Response:
-    """List schedules, a page at a time."""
+def _filters(query: dict[str, Any]) -> Filters:
     handler_id, version = query.get("handler", (None, None))
-    filters = Filters(
+    return Filters(
         q=query.get("q"),
         statuses=query.get("status", ()),
         handler_id=handler_id,
@@ -53,6 +50,15 @@ def list_schedules(query: dict[str, Any]) -> Response:
         paused=query.get("paused"),
         failing=query.get("failing"),
     )
+
+
+@blueprint.route("/schedules", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(ScheduleQuery, location="query")
+@blueprint.alt_response(200, schema=answers.SchedulePage)
+def list_schedules(query: dict[str, Any]) -> Response:
+    """List schedules, a page at a time."""
+    filters = _filters(query)
     sort = query["sort"]
     value_kind: Any = (int, type(None)) if sort.lstrip("-") in {"due_at", "last_run"} else str
     place = pages.decode("schedules", query, value_kind, int)
@@ -69,7 +75,8 @@ def list_schedules(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/schedules", methods=["POST"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.refuses(Conflict, InvalidTrigger, InvalidData, UnknownHandler)
 @blueprint.no_query()
 @blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": ScheduleInput}}})
 @blueprint.alt_response(201, schema=answers.ChangedSchedule)
@@ -81,7 +88,7 @@ def create_schedule() -> Response:
 
 
 @blueprint.route("/schedules/preview", methods=["POST"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.needs(Permission.EDIT, in_groups=True)
 @blueprint.no_query()
 @blueprint.arguments(SchedulePreviewInput, location="json")
 @blueprint.alt_response(200, schema=answers.PreviewedSchedules)
@@ -98,8 +105,40 @@ def preview_schedules(body: dict[str, Any]) -> Response:
     return answer({"items": items})
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["GET"])
+@blueprint.route("/schedules/actions", methods=["POST"])
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(Conflict, takes=(IDEMPOTENCY_KEY,))
+@blueprint.no_query()
+@blueprint.arguments(ScheduleActionsInput, location="json")
+@blueprint.alt_response(200, schema=answers.ScheduleActions)
+def act_on_schedules(body: dict[str, Any]) -> Response:
+    """Run, pause, resume or delete many schedules, by id or by filter: at most 1,000 in one request.
+
+    To delete needs the permission edit.
+    """
+    where = body.get("filter")
+    chosen = actions.Chosen(body["ids"]) if where is None else actions.schedules_where(actor(), _filters(where))
+    place = pages.decode("schedule actions", body, int)
+    wish = actions.Wish(
+        reason=body.get("reason"),
+        until=body.get("until"),
+        missed=body.get("missed", "skip"),
+        start=runs.Start(origin(request, actor()), idempotency_key(request)),
+    )
+    result = actions.on_schedules(
+        context().database,
+        actor(),
+        ScheduleAction(body["action"]),
+        chosen,
+        wish,
+        after=place[0] if place else None,
+    )
+    return answer(pages.of_actions("schedule actions", body, result))
+
+
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.Schedule)
 def get_schedule(schedule_id: str) -> Response:
@@ -107,8 +146,9 @@ def get_schedule(schedule_id: str) -> Response:
     return _with_tag(schedules.get(context().database, actor(), schedule_id))
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["PUT"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["PUT"])
+@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.refuses(StaleRevision, InvalidTrigger, InvalidData, UnknownHandler, takes=(IF_MATCH,))
 @blueprint.no_query()
 @blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": ScheduleInput}}})
 @blueprint.alt_response(200, schema=answers.ChangedSchedule)
@@ -122,8 +162,9 @@ def put_schedule(schedule_id: str) -> Response:
     return _with_tag(schedule, 201 if change == schedules.CREATED else 200, change=change)
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["PATCH"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["PATCH"])
+@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.refuses(NotFound, StaleRevision, InvalidTrigger, InvalidData, UnknownHandler, takes=(IF_MATCH,))
 @blueprint.no_query()
 @blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": ScheduleInput}}})
 @blueprint.alt_response(200, schema=answers.ChangedSchedule)
@@ -141,8 +182,9 @@ def patch_schedule(schedule_id: str) -> Response:
     return _with_tag(schedule, change=change)
 
 
-@blueprint.route("/schedules/<schedule_id>", methods=["DELETE"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["DELETE"])
+@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.refuses(NotFound, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_schedule(schedule_id: str) -> Response:
@@ -151,17 +193,19 @@ def delete_schedule(schedule_id: str) -> Response:
     return nothing()
 
 
-@blueprint.route("/schedules/<schedule_id>/restore", methods=["POST"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.route("/schedules/<schedule_id:schedule_id>/restore", methods=["POST"])
+@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.refuses(NotFound, Conflict, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.Schedule)
 def restore_schedule(schedule_id: str) -> Response:
     """Bring back a schedule that was deleted in the last 7 days."""
-    return _with_tag(schedules.restore(context().database, actor(), schedule_id))
+    return _with_tag(schedules.restore(context().database, actor(), schedule_id, if_match=if_match(request)))
 
 
-@blueprint.route("/schedules/<schedule_id>/revert", methods=["POST"])
-@blueprint.needs(Permission.EDIT)
+@blueprint.route("/schedules/<schedule_id:schedule_id>/revert", methods=["POST"])
+@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.refuses(NotFound, Conflict)
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.ChangedSchedule)
 def revert_schedule(schedule_id: str) -> Response:
@@ -170,8 +214,9 @@ def revert_schedule(schedule_id: str) -> Response:
     return _with_tag(schedule, change=change)
 
 
-@blueprint.route("/schedules/<schedule_id>/runs", methods=["POST"])
-@blueprint.needs(Permission.OPERATE)
+@blueprint.route("/schedules/<schedule_id:schedule_id>/runs", methods=["POST"])
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(NotFound, Conflict, InvalidData, takes=(IDEMPOTENCY_KEY,))
 @blueprint.no_query()
 @blueprint.arguments(RunNowInput, location="json", required=False)
 @blueprint.alt_response(202, schema=answers.Run)
@@ -183,36 +228,45 @@ def run_schedule(body: dict[str, Any], schedule_id: str) -> Response:
         actor(),
         schedule_id,
         data=body.get("data"),
-        origin=origin(request, actor()),
-        idempotency=idempotency_key(request),
+        start=runs.Start(origin(request, actor()), idempotency_key(request)),
     )
     return answer(run, 202, {"Location": url_for("runs.get_run", run_id=run["id"])})
 
 
-@blueprint.route("/schedules/<schedule_id>/pause", methods=["POST"])
-@blueprint.needs(Permission.OPERATE)
+@blueprint.route("/schedules/<schedule_id:schedule_id>/pause", methods=["POST"])
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(NotFound, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
 @blueprint.arguments(PauseInput, location="json", required=False)
 @blueprint.alt_response(200, schema=answers.Schedule)
 def pause_schedule(body: dict[str, Any], schedule_id: str) -> Response:
     """Stop firing a schedule, for good or until an instant."""
-    return _with_tag(
-        pausing.pause(context().database, actor(), schedule_id, reason=body.get("reason"), until=body.get("until"))
+    found = pausing.pause(
+        context().database,
+        actor(),
+        schedule_id,
+        reason=body.get("reason"),
+        until=body.get("until"),
+        if_match=if_match(request),
     )
+    return _with_tag(found)
 
 
-@blueprint.route("/schedules/<schedule_id>/resume", methods=["POST"])
-@blueprint.needs(Permission.OPERATE)
+@blueprint.route("/schedules/<schedule_id:schedule_id>/resume", methods=["POST"])
+@blueprint.needs(Permission.OPERATE, in_groups=True)
+@blueprint.refuses(NotFound, StaleRevision, takes=(IF_MATCH,))
 @blueprint.no_query()
 @blueprint.arguments(ResumeInput, location="json", required=False)
 @blueprint.alt_response(200, schema=answers.Schedule)
 def resume_schedule(body: dict[str, Any], schedule_id: str) -> Response:
     """Let a schedule go on, and say what becomes of the missed slots."""
-    return _with_tag(pausing.resume(context().database, actor(), schedule_id, missed=body["missed"]))
+    found = pausing.resume(context().database, actor(), schedule_id, missed=body["missed"], if_match=if_match(request))
+    return _with_tag(found)
 
 
-@blueprint.route("/schedules/<schedule_id>/next", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/next", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.arguments(NextQuery, location="query")
 @blueprint.alt_response(200, schema=answers.NextSlots)
 def next_slots(query: dict[str, Any], schedule_id: str) -> Response:
@@ -220,8 +274,9 @@ def next_slots(query: dict[str, Any], schedule_id: str) -> Response:
     return answer(history.coming(context().database, actor(), schedule_id, count=query["count"]))
 
 
-@blueprint.route("/schedules/<schedule_id>/diagnosis", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/diagnosis", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.Diagnosis)
 def diagnose_schedule(schedule_id: str) -> Response:
@@ -229,8 +284,9 @@ def diagnose_schedule(schedule_id: str) -> Response:
     return answer(diagnosis.diagnose(context().database, actor(), schedule_id))
 
 
-@blueprint.route("/schedules/<schedule_id>/skips", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/skips", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.alt_response(200, schema=answers.SkipPage)
 def list_skips(query: dict[str, Any], schedule_id: str) -> Response:
@@ -244,8 +300,9 @@ def list_skips(query: dict[str, Any], schedule_id: str) -> Response:
     return answer({"items": items, "next_cursor": cursor})
 
 
-@blueprint.route("/schedules/<schedule_id>/history", methods=["GET"])
+@blueprint.route("/schedules/<schedule_id:schedule_id>/history", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.alt_response(200, schema=answers.HistoryPage)
 def list_history(query: dict[str, Any], schedule_id: str) -> Response:

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from enschedule_core.actor import Permission
 from enschedule_core.clock import format_instant
+from enschedule_core.errors import Conflict, NotFound, RateLimited, Unauthenticated
 from enschedule_core.wire import answers
 from enschedule_core.wire.people import LoginInput, MePatch, SetupInput
 from enschedule_worker.api.auth import address_of
@@ -54,6 +55,7 @@ def get_me() -> Response:
 
 @blueprint.route("/me", methods=["PATCH"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound, RateLimited)
 @blueprint.no_query()
 @blueprint.arguments(MePatch, location="json")
 @blueprint.alt_response(200, schema=answers.OwnUser)
@@ -64,6 +66,7 @@ def patch_me(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/setup", methods=["POST"])
 @blueprint.needs(None)
+@blueprint.refuses(Conflict, Unauthenticated)
 @blueprint.no_query()
 @blueprint.arguments(SetupInput, location="json")
 @blueprint.alt_response(201, schema=answers.NewSession)
@@ -75,6 +78,7 @@ def set_up(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/sessions", methods=["POST"])
 @blueprint.needs(None)
+@blueprint.refuses(Unauthenticated)
 @blueprint.no_query()
 @blueprint.arguments(LoginInput, location="json")
 @blueprint.alt_response(201, schema=answers.NewSession)
@@ -98,6 +102,7 @@ def list_sessions() -> Response:
 
 @blueprint.route("/sessions", methods=["DELETE"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_sessions() -> Response:
@@ -108,6 +113,7 @@ def delete_sessions() -> Response:
 
 @blueprint.route("/sessions/current", methods=["DELETE"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_session() -> Response:
@@ -118,6 +124,7 @@ def delete_session() -> Response:
 
 @blueprint.route("/sessions/<session_id>", methods=["DELETE"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_one_session(session_id: str) -> Response:

@@ -18,6 +18,7 @@ from flask import Response, request, stream_with_context
 
 from enschedule_core.actor import Actor
 from enschedule_core.errors import Unavailable
+from enschedule_worker.api.conditions import LAST_EVENT_ID
 from enschedule_worker.api.context import ApiContext
 from enschedule_worker.api.problems import at
 from enschedule_worker.service import output
@@ -34,14 +35,14 @@ def stream(context: ApiContext, actor: Actor, run_id: int, cursor: output.Cursor
 
     Raises :class:`NotFound`, and :class:`Unavailable` while as many streams go on as may.
     """
-    cursor = replace(cursor, after=_last_seen(cursor.after))
     first = output.read(context.database, actor, run_id, cursor)
     if first["complete"] and not first["items"] and cursor.after:
         return Response(status=204)
     if not _places.acquire(blocking=False):
         raise Unavailable("As many outputs are streamed as this server can.", hint="Ask with wait=20 instead.")
     place = _Place()
-    response = Response(stream_with_context(_events(context, actor, run_id, cursor, first)), mimetype=MEDIA_TYPE)
+    events = place.held_while(_events(context, actor, run_id, cursor, first))
+    response = Response(stream_with_context(events), mimetype=MEDIA_TYPE)
     response.headers["X-Accel-Buffering"] = "no"  # or a proxy collects what is to be seen at once
     response.call_on_close(place.release)
     return response
@@ -54,6 +55,13 @@ class _Place:
         self._guard = threading.Lock()
         self._held = True
 
+    def held_while(self, events: Iterator[str]) -> Iterator[str]:
+        """Pass on the events, and give the place back with the last one, however long the response is kept."""
+        try:
+            yield from events
+        finally:
+            self.release()
+
     def release(self) -> None:
         """Give it back."""
         with self._guard:
@@ -62,12 +70,13 @@ class _Place:
             _places.release()
 
 
-def _last_seen(after: int) -> int:
-    text = request.headers.get("Last-Event-ID", "").strip()
+def last_seen(after: int) -> int:
+    """Return the ``Last-Event-ID`` of the request, ``after`` without one."""
+    text = request.headers.get(LAST_EVENT_ID, "").strip()
     if not text:
         return after
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise at("Last-Event-ID", "Must be the id of an event of this stream.")
+        raise at(LAST_EVENT_ID, "Must be the id of an event of this stream.")
     return int(text)
 
 

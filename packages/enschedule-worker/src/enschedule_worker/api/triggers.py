@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 
 from enschedule_core.actor import Permission
-from enschedule_core.errors import FieldError
+from enschedule_core.errors import FieldError, InvalidTrigger
 from enschedule_core.triggers import from_wire, preview
 from enschedule_core.wire import answers
 from enschedule_core.wire.common import invalid
@@ -21,6 +21,7 @@ blueprint = Blueprint("triggers", __name__, url_prefix="/api/v1", description="W
 
 @blueprint.route("/triggers/preview", methods=["POST"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(InvalidTrigger)
 @blueprint.no_query()
 @blueprint.arguments(PreviewInput, location="json")
 @blueprint.alt_response(200, schema=answers.Preview)

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, url_for
 
 from enschedule_core.actor import Permission, Role
+from enschedule_core.errors import Conflict, NotFound
 from enschedule_core.wire import answers
 from enschedule_core.wire.people import GroupInput, GroupPatch, MemberInput, UserInput, UserPatch
 from enschedule_core.wire.schedules import PageQuery
@@ -34,6 +35,7 @@ def list_users(query: dict[str, Any]) -> Response:
 
 @blueprint.route("/users", methods=["POST"])
 @blueprint.needs(Permission.ADMIN)
+@blueprint.refuses(Conflict)
 @blueprint.no_query()
 @blueprint.arguments(UserInput, location="json")
 @blueprint.alt_response(201, schema=answers.User)
@@ -47,6 +49,7 @@ def create_user(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/users/<name>", methods=["GET"])
 @blueprint.needs(Permission.ADMIN)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.User)
 def get_user(name: str) -> Response:
@@ -56,6 +59,7 @@ def get_user(name: str) -> Response:
 
 @blueprint.route("/users/<name>", methods=["PATCH"])
 @blueprint.needs(Permission.ADMIN)
+@blueprint.refuses(Conflict, NotFound)
 @blueprint.no_query()
 @blueprint.arguments(UserPatch, location="json")
 @blueprint.alt_response(200, schema=answers.User)
@@ -66,6 +70,7 @@ def patch_user(body: dict[str, Any], name: str) -> Response:
 
 @blueprint.route("/users/<name>", methods=["DELETE"])
 @blueprint.needs(Permission.ADMIN)
+@blueprint.refuses(Conflict, NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_user(name: str) -> Response:
@@ -78,13 +83,14 @@ def delete_user(name: str) -> Response:
 @blueprint.needs(Permission.READ)
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.GroupPage)
-def list_groups() -> Response:
+def list_owning_groups() -> Response:
     """List the groups that one is in, for an admin all, with their members."""
     return answer({"items": groups.listing(context().database, actor()), "next_cursor": None})
 
 
 @blueprint.route("/groups", methods=["POST"])
 @blueprint.needs(Permission.ADMIN)
+@blueprint.refuses(Conflict)
 @blueprint.no_query()
 @blueprint.arguments(GroupInput, location="json")
 @blueprint.alt_response(201, schema=answers.Group)
@@ -96,6 +102,7 @@ def create_group(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/groups/<group_id>", methods=["GET"])
 @blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.Group)
 def get_group(group_id: str) -> Response:
@@ -104,7 +111,8 @@ def get_group(group_id: str) -> Response:
 
 
 @blueprint.route("/groups/<group_id>", methods=["PATCH"])
-@blueprint.needs(Permission.ADMIN)
+@blueprint.needs(Permission.ADMIN, in_groups=True)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.arguments(GroupPatch, location="json")
 @blueprint.alt_response(200, schema=answers.Group)
@@ -115,6 +123,7 @@ def patch_group(body: dict[str, Any], group_id: str) -> Response:
 
 @blueprint.route("/groups/<group_id>", methods=["DELETE"])
 @blueprint.needs(Permission.ADMIN)
+@blueprint.refuses(Conflict, NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_group(group_id: str) -> Response:
@@ -124,7 +133,8 @@ def delete_group(group_id: str) -> Response:
 
 
 @blueprint.route("/groups/<group_id>/members/<name>", methods=["PUT"])
-@blueprint.needs(Permission.ADMIN)
+@blueprint.needs(Permission.ADMIN, in_groups=True)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.arguments(MemberInput, location="json")
 @blueprint.alt_response(200, schema=answers.Group)
@@ -134,7 +144,8 @@ def put_member(body: dict[str, Any], group_id: str, name: str) -> Response:
 
 
 @blueprint.route("/groups/<group_id>/members/<name>", methods=["DELETE"])
-@blueprint.needs(Permission.ADMIN)
+@blueprint.needs(Permission.ADMIN, in_groups=True)
+@blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_member(group_id: str, name: str) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from enschedule_core.actor import Permission
+from enschedule_core.errors import Conflict, NotFound
 from enschedule_core.wire import answers
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
@@ -24,6 +25,7 @@ def list_workers() -> Response:
 
 @blueprint.route("/workers/<instance_id>", methods=["DELETE"])
 @blueprint.needs(Permission.ADMIN)
+@blueprint.refuses(NotFound, Conflict)
 @blueprint.no_query()
 @blueprint.alt_response(204)
 def delete_worker(instance_id: str) -> Response:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
+from enschedule_core import kept
 from enschedule_core.context import Stream
 from enschedule_core.failure import one_line, unset_variable
 from enschedule_core.outcome import Outcome
@@ -110,6 +111,8 @@ class Child:
         self._stop_waits = False  # a stop came in the middle of our own code, and is raised as soon as that is through
         self._outputs.after_write = self._stop_now
         signal.signal(signal.SIGTERM, self._heard)
+        for folder, texts in options["texts"].items():
+            kept.keep(folder, {path: text.encode("latin-1") for path, text in texts.items()})
         self._registry = Registry.load(Source.from_dict(raw) for raw in options["sources"])
         if self._memory_max_bytes:
             _limit_memory(self._memory_max_bytes)

@@ -51,6 +51,9 @@ class ThreadExecutor:
     def kill(self, run: HeldRun) -> None:
         """Do nothing: it cannot be done."""
 
+    def refresh(self) -> None:
+        """Do nothing: each run asks the registry."""
+
     def stop(self) -> None:
         """Let each thread end after what it runs now."""
         for _ in range(self.places):

@@ -21,6 +21,7 @@ from enschedule_core.outcome import Outcome
 from enschedule_core.registry import Registry
 from enschedule_worker.engine import verdict
 from enschedule_worker.engine.capture import Capture
+from enschedule_worker.engine.echo import Echo
 from enschedule_worker.engine.running import HeldRun, Stage
 from enschedule_worker.engine.unwritten import Unwritten
 from enschedule_worker.service import claiming, firing, halting
@@ -46,7 +47,9 @@ UNKILLABLE_SECONDS = 10.0  # a process that waits for a broken disk does not eve
 class EngineOptions:
     """How an engine behaves. Durations are in seconds; ``output_max_bytes`` is kept of each run's output.
 
-    ``notify_url`` is told of schedules that begin to fail or recover, unless they say themselves who is.
+    ``notify_url`` is told of schedules that begin to fail or recover, unless they say themselves who is. With
+    ``log_jobs`` the server's standard output repeats what runs print. ``retry_delay(attempt)`` says how many seconds
+    after an attempt the next one comes, for schedules that leave the delay as it is.
     """
 
     timeout_seconds: float = 3600.0
@@ -56,6 +59,8 @@ class EngineOptions:
     poll_seconds: float = 1.0
     output_max_bytes: int = 10 * 1024 * 1024
     notify_url: str | None = field(default=None, repr=False)
+    log_jobs: bool = False
+    retry_delay: Callable[[int], float] | None = None
 
 
 class Engine:
@@ -83,7 +88,7 @@ class Engine:
         self._held: dict[int, HeldRun] = {}
         self._stuck: dict[int, HeldRun] = {}
         self._returned: deque[tuple[HeldRun, Outcome]] = deque()
-        self._unwritten = Unwritten(holder, options.notify_url)
+        self._unwritten = Unwritten(holder, options.notify_url, options.retry_delay)
         self._withdrawn: list[HeldRun] = []
         self._cache = claiming.RevisionCache()
         self._reach = Reach(holder.worker_id, holder.tags)
@@ -398,7 +403,8 @@ class Engine:
         for found in claimed:
             seconds = self.options.timeout_seconds if found.timeout is None else found.timeout / 1_000_000
             capture = Capture(self.now, limit=self.options.output_max_bytes)
-            run = HeldRun(found, capture, timeout_seconds=seconds, monotonic=self._monotonic)
+            echo = Echo(found.schedule_id or found.handler_id, found.run_id) if self.options.log_jobs else None
+            run = HeldRun(found, capture, timeout_seconds=seconds, monotonic=self._monotonic, echo=echo)
             with self._guard:
                 self._held[found.run_id] = run
             self.executor.submit(run)

@@ -134,6 +134,23 @@ class ProcessExecutor:
         for ended in over:
             self._finish(ended, _NOT_CALLED)
 
+    def refresh(self) -> None:
+        """Replace all children: at once, or when they have ended the run that they have now."""
+        over = []
+        with self._lock:
+            for child in self._children:
+                if child.state in _STAYING:
+                    child.why = child.why or "its handlers have changed"
+                    over += self._take_back(child, child.load - 1)
+            for child in self._idle:
+                child.quit()
+            self._idle = []
+            self._hand_out()
+            self._is_dozing = False
+            self._wake()
+        for run in over:
+            self._finish(run, _NOT_CALLED)
+
     def stop(self) -> None:
         """Kill what still runs, and let the thread end."""
         with self._lock:
@@ -199,10 +216,10 @@ class ProcessExecutor:
         staying = quick = 0
         just_now = time.monotonic() - SHORT_SECONDS
         for child in self._children:
-            if child.state is State.STARTING:
+            if child.state is State.STARTING and child.why is None:
                 return False
             # The successor of one that has few runs left is started before that leaves.
-            staying += child.state in _STAYING and child.runs_left > self._few_runs
+            staying += child.state in _STAYING and child.why is None and child.runs_left > self._few_runs
             quick += child.state is State.BUSY and child.is_quick and child.since > just_now
         return staying == 0 or (bool(self._queue) and staying < self.places and quick < PROCESSORS)
 
@@ -285,7 +302,9 @@ class ProcessExecutor:
         child.next_output()
         self._failures = 0
         with self._lock:
-            if child.state is State.STARTING:
+            if child.state is State.STARTING and child.why is not None:
+                child.quit()  # it has begun with handlers that have changed since
+            elif child.state is State.STARTING:
                 self._rest(child)
             self._hand_out()
 
@@ -372,6 +391,10 @@ class ProcessExecutor:
     def _load(self) -> dict[str, Any]:
         return {
             "sources": [source.as_dict() for source in self._options.registry.sources],
+            "texts": {
+                folder: {path: text.decode("latin-1") for path, text in texts.items()}
+                for folder, texts in self._options.registry.folder_texts.items()
+            },
             "path": sys.path,
             "log_level": logging.root.level,
             "withheld": sorted(self._options.withheld),

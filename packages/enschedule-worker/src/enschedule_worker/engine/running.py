@@ -9,6 +9,7 @@ from enum import Enum
 from enschedule_core.context import Stream
 from enschedule_core.executor import Call
 from enschedule_worker.engine.capture import Capture
+from enschedule_worker.engine.echo import Echo
 from enschedule_worker.service.claiming import ClaimedRun
 
 
@@ -27,10 +28,17 @@ class HeldRun:
     """
 
     def __init__(
-        self, claimed: ClaimedRun, capture: Capture, *, timeout_seconds: float, monotonic: Callable[[], float]
+        self,
+        claimed: ClaimedRun,
+        capture: Capture,
+        *,
+        timeout_seconds: float,
+        monotonic: Callable[[], float],
+        echo: Echo | None = None,
     ) -> None:
         self.claimed = claimed
         self.capture = capture
+        self._echo = echo
         self.timeout_seconds = timeout_seconds
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -47,6 +55,8 @@ class HeldRun:
         self._told_to_stop = False
         self._progress: tuple[float, str] | None = None
         self.next_seq = 1
+        #: microseconds to the next attempt, unless handler or schedule say it themselves
+        self.default_delay: int | None = None
 
     @property
     def run_id(self) -> int:
@@ -91,7 +101,9 @@ class HeldRun:
                 return False
             self.stage = Stage.ENDED
             self.ended_at = self._monotonic()
-            return True
+        if self._echo is not None:
+            self._echo.close()
+        return True
 
     def call(self) -> Call:
         """Return what to call; the instant of the deadline is by the database's clock."""
@@ -145,6 +157,8 @@ class HeldRun:
     def write(self, stream: Stream, data: bytes) -> None:
         """Capture output."""
         self.capture.write(stream, data)
+        if self._echo is not None:
+            self._echo.write(stream, data)
 
     def progress(self, fraction: float, text: str) -> None:
         """Note progress; the last one wins."""

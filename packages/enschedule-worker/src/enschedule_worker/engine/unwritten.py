@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -12,13 +13,19 @@ from enschedule_worker.service import endings
 from enschedule_worker.store import output, runs
 from enschedule_worker.store.database import Database, Transaction
 
+logger = logging.getLogger(__name__)
+LONGEST_DELAY_SECONDS = 366 * 86_400
+
 
 class Unwritten:
     """The endings, output and progress of the runs of ``holder`` that wait for the next transaction."""
 
-    def __init__(self, holder: runs.Holder, notify_url: str | None) -> None:
+    def __init__(
+        self, holder: runs.Holder, notify_url: str | None, retry_delay: Callable[[int], float] | None = None
+    ) -> None:
         self._holder = holder
         self._notify_url = notify_url
+        self._retry_delay = retry_delay
         self.ended: list[tuple[HeldRun, Outcome]] = []
         self._output: list[output.Chunk] = []
         self._progress: dict[tuple[int, int], tuple[float, str]] = {}
@@ -28,6 +35,8 @@ class Unwritten:
     def add_ended(self, run: HeldRun, outcome: Outcome) -> None:
         """Keep how a run ended, after all that it printed."""
         self._take_output(run, last=True)
+        if self._retry_delay is not None and outcome.status.is_trouble and outcome.retry == "policy":
+            run.default_delay = _delay_after(run, self._retry_delay)
         self.ended.append((run, outcome))
 
     def add_output(self, held: Iterable[HeldRun]) -> None:
@@ -78,6 +87,18 @@ class Unwritten:
         self.ended = []
         self._output = []
         self._progress = {}
+
+
+def _delay_after(run: HeldRun, strategy: Callable[[int], float]) -> int | None:
+    """Return what the program's own strategy says, in microseconds; nothing if it raises, or says what is no delay."""
+    try:
+        seconds = float(strategy(run.claimed.attempt))
+        if not 0 <= seconds <= LONGEST_DELAY_SECONDS:
+            raise ValueError(f"{seconds} is not a number of seconds from 0 to {LONGEST_DELAY_SECONDS:,}")
+    except Exception:
+        logger.exception("retry_strategy failed for attempt %s; the delay is the usual one", run.claimed.attempt)
+        return None
+    return round(seconds * 1_000_000)
 
 
 def _append(tx: Transaction, chunks: Sequence[output.Chunk]) -> None:

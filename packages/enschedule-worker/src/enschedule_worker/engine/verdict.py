@@ -31,6 +31,7 @@ def ending(run: HeldRun, outcome: Outcome, *, started_at: int, finished_at: int)
         note=_clean(outcome.note, 500),
         retry=outcome.retry != "never",
         retry_delay=_micros(min(outcome.retry, _LONGEST_DELAY)) if isinstance(outcome.retry, timedelta) else None,
+        default_delay=run.default_delay,
         output_bytes=run.capture.bytes,
         output_lines=run.capture.lines,
         output_truncated=run.capture.truncated,

@@ -48,6 +48,15 @@ def allow(actor: Actor, permission: Permission, group: int | None) -> None:
     actor.require(permission, group)
 
 
+def see_all(actor: Actor) -> None:
+    """Raise :class:`Forbidden` for an actor who sees some groups only: for figures of the whole."""
+    if actor.scope.groups is not None:
+        raise Forbidden(
+            f"These figures are of the whole server, and {actor.name} does not see all of it.",
+            hint="Ask with a key without a group that an admin has made, or as an admin.",
+        )
+
+
 def home_of(actor: Actor, permission: Permission) -> int | None:
     """Return the group that something new belongs to where nothing else is said.
 

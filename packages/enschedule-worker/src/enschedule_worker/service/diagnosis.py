@@ -14,8 +14,8 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import Binding, Overlap
 from enschedule_worker.service import present
 from enschedule_worker.service.access import reading
+from enschedule_worker.service.finding import existing
 from enschedule_worker.service.firing import policies_of
-from enschedule_worker.service.schedules import existing
 from enschedule_worker.service.stats import OVERDUE_SECONDS
 from enschedule_worker.store import census, halt, limits, run_reads, skips
 from enschedule_worker.store.database import Database, Transaction

@@ -124,6 +124,8 @@ def _next_attempt(tx: Transaction, row: Row[Any] | None, ending: runs.Ending) ->
     if row.attempt - row.losses >= policy.max_attempts:
         return None
     delay = ending.retry_delay
+    if delay is None and policy.has_default_delay:
+        delay = ending.default_delay
     if delay is None:
         delay = round(policy.delay_after(row.attempt - row.losses).total_seconds() * 1_000_000)
     return _again(tx, row, not_before=tx.now + delay, losses=row.losses)

@@ -15,8 +15,8 @@ from enschedule_core.triggers import preview
 from enschedule_core.wire.definition import canonical
 from enschedule_worker.service import present
 from enschedule_worker.service.access import reading
+from enschedule_worker.service.finding import existing
 from enschedule_worker.service.ownership import stored_definition
-from enschedule_worker.service.schedules import existing
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store import skips as skip_store
 from enschedule_worker.store.database import Database

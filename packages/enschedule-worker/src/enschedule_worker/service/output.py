@@ -20,6 +20,7 @@ from enschedule_worker.store.database import Database, Transaction
 
 CHUNKS = 500
 POLL_SECONDS = 0.25
+LONGEST_SECONDS = 20.0
 
 
 class Waiting(Protocol):
@@ -72,7 +73,7 @@ def read_waiting(
 
     Another worker's output does not ring the bell, so the database is asked again each quarter of a second.
     """
-    until = time.monotonic() + seconds
+    until = time.monotonic() + min(seconds, LONGEST_SECONDS)
     first_status = None
     while True:
         seen = bell.count

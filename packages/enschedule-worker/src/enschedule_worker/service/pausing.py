@@ -9,10 +9,11 @@ from sqlalchemy import Row
 
 from enschedule_core.actor import Actor, Permission
 from enschedule_core.clock import format_instant, from_micros, to_micros
-from enschedule_core.errors import FieldError, InvalidInput, NotFound
+from enschedule_core.errors import FieldError, InvalidInput
 from enschedule_core.schedule import CatchUpMode
 from enschedule_worker.service import firing, present
-from enschedule_worker.service.access import allow, changing
+from enschedule_worker.service.access import changing
+from enschedule_worker.service.finding import check_revision, existing
 from enschedule_worker.store import audit
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
@@ -21,31 +22,48 @@ _MODES = {"latest": CatchUpMode.LATEST, "all": CatchUpMode.ALL}
 
 
 def pause(
-    database: Database, actor: Actor, schedule_id: str, *, reason: str | None = None, until: datetime | None = None
+    database: Database,
+    actor: Actor,
+    schedule_id: str,
+    *,
+    reason: str | None = None,
+    until: datetime | None = None,
+    if_match: str | None = None,
 ) -> dict[str, Any]:
     """Stop firing a schedule, until an instant or until somebody resumes it; open runs go on.
 
-    Pausing a paused one replaces reason and end. Raises :class:`InvalidInput` for an end in the past.
+    Pausing a paused one replaces reason and end. Raises :class:`InvalidInput` for an end in the past, and
+    :class:`StaleRevision` where ``if_match`` is another revision.
     """
     with changing(database, actor, Permission.OPERATE) as tx:
-        row = _existing(tx, actor, schedule_id)
-        if until is not None and to_micros(until) <= tx.now:
-            message = f"Must be in the future; it is {format_instant(tx.now)}."
-            raise InvalidInput(f"until: {message}", errors=[FieldError("until", message)])
+        row = existing(tx, actor, schedule_id, Permission.OPERATE, lock=True)
+        check_revision(row, if_match)
+        check_until(tx, until)
         pause_row(tx, actor, row, reason=reason, until=until)
-        return present.schedule(_existing(tx, actor, schedule_id))
+        return present.schedule(existing(tx, actor, schedule_id, Permission.READ))
 
 
-def resume(database: Database, actor: Actor, schedule_id: str, *, missed: str = "skip") -> dict[str, Any]:
+def check_until(tx: Transaction, until: datetime | None) -> None:
+    """Raise :class:`InvalidInput` for the end of a pause that has passed."""
+    if until is not None and to_micros(until) <= tx.now:
+        message = f"Must be in the future; it is {format_instant(tx.now)}."
+        raise InvalidInput(f"until: {message}", errors=[FieldError("until", message)])
+
+
+def resume(
+    database: Database, actor: Actor, schedule_id: str, *, missed: str = "skip", if_match: str | None = None
+) -> dict[str, Any]:
     """Let a schedule go on; the slots missed since it was paused are skipped (and recorded), or run.
 
-    ``missed`` is ``skip``, ``latest`` or ``all`` (at most as many as its catch-up policy allows).
+    ``missed`` is ``skip``, ``latest`` or ``all`` (at most as many as its catch-up policy allows). Raises
+    :class:`StaleRevision` where ``if_match`` is another revision.
     """
     with changing(database, actor, Permission.OPERATE) as tx:
-        row = _existing(tx, actor, schedule_id)
+        row = existing(tx, actor, schedule_id, Permission.OPERATE, lock=True)
+        check_revision(row, if_match)
         if row.paused:
             resume_row(tx, actor, row, missed=missed)
-        return present.schedule(_existing(tx, actor, schedule_id))
+        return present.schedule(existing(tx, actor, schedule_id, Permission.READ))
 
 
 def paused_columns(
@@ -93,11 +111,3 @@ def due_after_now(tx: Transaction, row: Row[Any]) -> int | None:
         return None
     following = trigger.next_after(from_micros(tx.now))
     return None if following is None else to_micros(following)
-
-
-def _existing(tx: Transaction, actor: Actor, schedule_id: str) -> Row[Any]:
-    row = store.get(tx, schedule_id, actor.scope, lock=True)
-    if row is None:
-        raise NotFound(f"There is no schedule {schedule_id}.", hint="Ids are listed by GET /api/v1/schedules.")
-    allow(actor, Permission.OPERATE, row.group_id)
-    return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,8 +14,8 @@ from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schema import check_data, encode_json
 from enschedule_worker.service import halting, present
 from enschedule_worker.service.access import allow, changing, home_of, reading
+from enschedule_worker.service.finding import existing as existing_schedule
 from enschedule_worker.service.handlers import check_fits, settle_version
-from enschedule_worker.service.schedules import existing as existing_schedule
 from enschedule_worker.store import audit, new_runs, run_reads
 from enschedule_worker.store import runs as store
 from enschedule_worker.store import schedules as schedule_store
@@ -66,6 +67,21 @@ def get(database: Database, actor: Actor, run_id: int) -> dict[str, Any]:
     return present.run_detail(row, attempts)
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a run is started by hand: what made it exist, and by which key a repeated request finds it."""
+
+    origin: OriginKind = OriginKind.API
+    idempotency: str | None = None
+
+    def key(self, what: str) -> str | None:
+        """Return the key of one run among those that a request starts."""
+        return None if self.idempotency is None else f"{what}\n{self.idempotency}"
+
+
+BY_PROGRAM = Start()
+
+
 def run_now(
     database: Database,
     registry: Registry,
@@ -73,12 +89,11 @@ def run_now(
     schedule_id: str,
     *,
     data: Any = None,
-    origin: OriginKind = OriginKind.API,
-    idempotency: str | None = None,
+    start: Start = BY_PROGRAM,
 ) -> tuple[dict[str, Any], bool]:
     """Run a schedule once, now, with its own data or with ``data``; its ``due_at`` stays, a pause does not matter.
 
-    Returns the run and whether it was made now: the same ``idempotency`` key of the same actor gives the same run.
+    Returns the run and whether it was made now: the same idempotency key of the same actor gives the same run.
     Raises :class:`InvalidData` if ``data`` does not fit the handler, :class:`Conflict` while everything is paused.
     """
     with changing(database, actor, Permission.OPERATE) as tx:
@@ -90,18 +105,24 @@ def run_now(
             checked = check_data(data)
             check_fits(registry, handler, checked)
             own = seal(encode_json(checked))
-        run_id, made = new_runs.new_manual(
-            tx,
-            row,
-            data=own,
-            actor_name=actor.name,
-            origin_kind=origin,
-            idempotency=None if idempotency is None else f"schedule {row.key}\n{idempotency}",
-        )
-        if made:
-            detail = {"run": run_id, "own_data": own is not None}
-            audit.record(tx, actor, "schedule.run", "schedule", row.id, group_id=row.group_id, detail=detail)
+        run_id, made = run_row(tx, actor, row, own, start)
         return _brief(tx, actor, run_id), made
+
+
+def run_row(tx: Transaction, actor: Actor, row: Row[Any], own: str | None, start: Start) -> tuple[int, bool]:
+    """Run a locked schedule with its own data or with ``own`` (sealed); return the run and whether it is a new one."""
+    run_id, made = new_runs.new_manual(
+        tx,
+        row,
+        data=own,
+        actor_name=actor.name,
+        origin_kind=start.origin,
+        idempotency=start.key(f"schedule {row.key}"),
+    )
+    if made:
+        detail = {"run": run_id, "own_data": own is not None}
+        audit.record(tx, actor, "schedule.run", "schedule", row.id, group_id=row.group_id, detail=detail)
+    return run_id, made
 
 
 def run_handler(
@@ -112,8 +133,7 @@ def run_handler(
     version: int | None,
     data: Any,
     *,
-    origin: OriginKind = OriginKind.API,
-    idempotency: str | None = None,
+    start: Start = BY_PROGRAM,
 ) -> tuple[dict[str, Any], bool]:
     """Run a handler once without a schedule. Raises :class:`UnknownHandler`, :class:`InvalidData`."""
     checked = check_data(data)
@@ -129,8 +149,8 @@ def run_handler(
             data=seal(encode_json(checked)),
             group_id=group,
             actor_name=actor.name,
-            origin_kind=origin,
-            idempotency=None if idempotency is None else f"handler {handler.id}\n{idempotency}",
+            origin_kind=start.origin,
+            idempotency=start.key(f"handler {handler.id}"),
         )
         if made:
             detail = {"handler": f"{handler.id}@{handler.version}"}
@@ -141,45 +161,56 @@ def run_handler(
 def cancel(database: Database, actor: Actor, run_id: int) -> dict[str, Any]:
     """Cancel a queued run at once, or ask the worker of a running one. Raises :class:`Conflict` if it has ended."""
     with changing(database, actor, Permission.OPERATE) as tx:
-        row = _existing(tx, actor, run_id, Permission.OPERATE)
-        if store.request_cancel(tx, run_id, actor.name) is None:
-            raise Conflict(f"Run {run_id:,} has ended already: {row.status}.")
-        audit.record(tx, actor, "run.cancel", "run", run_id, group_id=row.group_id)
+        cancel_one(tx, actor, run_id)
         return _brief(tx, actor, run_id)
 
 
+def cancel_one(tx: Transaction, actor: Actor, run_id: int) -> None:
+    """Do what :func:`cancel` does, in a transaction."""
+    row = _existing(tx, actor, run_id, Permission.OPERATE)
+    if store.request_cancel(tx, run_id, actor.name) is None:
+        raise Conflict(f"Run {run_id:,} has ended already: {row.status}.")
+    audit.record(tx, actor, "run.cancel", "run", run_id, group_id=row.group_id)
+
+
 def retry(
-    database: Database, actor: Actor, run_id: int, *, with_today: bool = False, idempotency: str | None = None
+    database: Database, actor: Actor, run_id: int, *, with_today: bool = False, start: Start = BY_PROGRAM
 ) -> dict[str, Any]:
     """Run a run again: as it was then, or as its schedule is defined today. Returns the new run.
 
     Raises :class:`Conflict` while the run is open, and if today's definition is wanted and there is none.
     """
     with changing(database, actor, Permission.OPERATE) as tx:
-        row = _existing(tx, actor, run_id, Permission.OPERATE)
-        if RunStatus(row.status).is_open:
-            raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
-        halting.refuse(tx)
-        today = None
-        if with_today:
-            if row.schedule_id is None or row.schedule_deleted_at is not None:
-                raise Conflict(f"Run {run_id:,} has no schedule any more, so there is no data of today.")
-            today = existing_schedule(tx, actor, row.schedule_id, Permission.OPERATE)
-        new_id = new_runs.retry_by_hand(
-            tx,
-            row,
-            actor_name=actor.name,
-            with_today=today,
-            idempotency=None if idempotency is None else f"retry {run_id}\n{idempotency}",
-        )
-        audit.record(tx, actor, "run.retry", "run", run_id, group_id=row.group_id, detail={"run": new_id})
-        return _brief(tx, actor, new_id)
+        return _brief(tx, actor, retry_one(tx, actor, run_id, with_today=with_today, start=start))
+
+
+def retry_one(tx: Transaction, actor: Actor, run_id: int, *, with_today: bool, start: Start) -> int:
+    """Do what :func:`retry` does, in a transaction, and return the new run's id."""
+    row = _existing(tx, actor, run_id, Permission.OPERATE)
+    if RunStatus(row.status).is_open:
+        raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
+    halting.refuse(tx)
+    today = None
+    if with_today:
+        if row.schedule_id is None or row.schedule_deleted_at is not None:
+            raise Conflict(f"Run {run_id:,} has no schedule any more, so there is no data of today.")
+        today = existing_schedule(tx, actor, row.schedule_id, Permission.OPERATE)
+    new_id = new_runs.retry_by_hand(
+        tx, row, actor_name=actor.name, with_today=today, idempotency=start.key(f"retry {run_id}")
+    )
+    audit.record(tx, actor, "run.retry", "run", run_id, group_id=row.group_id, detail={"run": new_id})
+    return new_id
 
 
 def delete(database: Database, actor: Actor, run_id: int) -> None:
     """Delete a run that has ended, with its output. Raises :class:`Conflict` while it is open."""
     with changing(database, actor, Permission.EDIT) as tx:
-        row = _existing(tx, actor, run_id, Permission.EDIT)
-        if not store.delete(tx, run_id):
-            raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
-        audit.record(tx, actor, "run.delete", "run", run_id, group_id=row.group_id)
+        delete_one(tx, actor, run_id)
+
+
+def delete_one(tx: Transaction, actor: Actor, run_id: int) -> None:
+    """Do what :func:`delete` does, in a transaction."""
+    row = _existing(tx, actor, run_id, Permission.EDIT)
+    if not store.delete(tx, run_id):
+        raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
+    audit.record(tx, actor, "run.delete", "run", run_id, group_id=row.group_id)

@@ -18,6 +18,7 @@ from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical, merged
 from enschedule_worker.service import auditing, chains, firing, ownership, pausing, present
 from enschedule_worker.service.access import allow, changing, home_of, reading
+from enschedule_worker.service.finding import check_revision, existing
 from enschedule_worker.service.handlers import check_fits, settle_version
 from enschedule_worker.store import audit, bindings, limits, runs, state, users
 from enschedule_worker.store import schedule_lists as lists
@@ -30,20 +31,6 @@ _KEPT = ("title", "handler", "trigger")
 UNDO_SECONDS = 7 * 86_400
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 Changed = tuple[dict[str, Any], str]
-
-
-def existing(
-    tx: Transaction, actor: Actor, schedule_id: str, permission: Permission, *, lock: bool = False
-) -> Row[Any]:
-    """Return the whole row of a schedule for an actor who has ``permission`` on it.
-
-    Raises :class:`NotFound`, also for one outside the actor's scope, and :class:`Forbidden`.
-    """
-    row = store.get(tx, schedule_id, actor.scope, lock=lock)
-    if row is None:
-        raise NotFound(f"There is no schedule {schedule_id}.", hint="Ids are listed by GET /api/v1/schedules.")
-    allow(actor, permission, row.group_id)
-    return row
 
 
 def listing(
@@ -99,7 +86,7 @@ def replace_or_create(
         raise InvalidInput("id: Is missing.", errors=[FieldError("id", "Is missing.")])
     with changing(database, actor, Permission.EDIT) as tx:
         row = store.get(tx, definition.id, actor.scope, lock=True)
-        _check_revision(row, if_match)
+        check_revision(row, if_match)
         if row is None:
             refuse_taken(tx, definition.id)
             return present.schedule(_insert(tx, registry, actor, definition)), CREATED
@@ -126,7 +113,7 @@ def edit(
     """Replace each top-level field that ``patch`` names. Raises what :func:`replace_or_create` raises."""
     with changing(database, actor, Permission.EDIT) as tx:
         row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
-        _check_revision(row, if_match)
+        check_revision(row, if_match)
         whole = merged(present.definition(row), patch)
         definition = Definition.from_wire(whole, id=schedule_id, default_timezone=default_timezone)
         return _update(tx, registry, actor, row, replace(definition, says_owner="managed_by" in patch))
@@ -136,20 +123,25 @@ def delete(database: Database, actor: Actor, schedule_id: str, *, if_match: str 
     """Delete a schedule: its queued runs are cancelled, running ones end, its history stays; 7 days to undo."""
     with changing(database, actor, Permission.EDIT) as tx:
         row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
-        _check_revision(row, if_match)
-        runs.cancel_queued_of(tx, row.key, actor.name)
-        gone = {"id": f"{row.id}{store.DELETED_MARK}{row.key}", "deleted_at": tx.now, "fire_at": None, "retry_at": None}
-        store.change(tx, row.key, gone)
-        kept = {name: value for name, value in present.definition(row).items() if name in _KEPT}
-        detail = {"before": kept}
-        audit.record(tx, actor, "schedule.delete", "schedule", row.id, group_id=row.group_id, detail=detail)
-        tx.wake_engine()
+        check_revision(row, if_match)
+        delete_row(tx, actor, row)
 
 
-def restore(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any]:
+def delete_row(tx: Transaction, actor: Actor, row: Row[Any]) -> None:
+    """Delete a locked schedule."""
+    runs.cancel_queued_of(tx, row.key, actor.name)
+    gone = {"id": f"{row.id}{store.DELETED_MARK}{row.key}", "deleted_at": tx.now, "fire_at": None, "retry_at": None}
+    store.change(tx, row.key, gone)
+    detail = {"before": {name: value for name, value in present.definition(row).items() if name in _KEPT}}
+    audit.record(tx, actor, "schedule.delete", "schedule", row.id, group_id=row.group_id, detail=detail)
+    tx.wake_engine()
+
+
+def restore(database: Database, actor: Actor, schedule_id: str, *, if_match: str | None = None) -> dict[str, Any]:
     """Bring back the schedule deleted last that had this id; it goes on at its next slot.
 
-    Raises :class:`NotFound` after 7 days, :class:`Conflict` if the id is taken again.
+    Raises :class:`NotFound` after 7 days, :class:`Conflict` if the id is taken again, :class:`StaleRevision` where
+    ``if_match`` is not the revision that was deleted.
     """
     with changing(database, actor, Permission.EDIT) as tx:
         gone = store.deleted(tx, schedule_id, actor.scope)
@@ -160,6 +152,9 @@ def restore(database: Database, actor: Actor, schedule_id: str) -> dict[str, Any
         if gone is None or gone.deleted_at < tx.now - UNDO_SECONDS * 1_000_000:
             raise NotFound(f"No schedule {schedule_id} was deleted in the last 7 days.")
         allow(actor, Permission.EDIT, gone.group_id)
+        if if_match not in (None, "*", str(gone.revision)):
+            message = f"What was deleted as {schedule_id} has revision {gone.revision}, not {if_match}."
+            raise StaleRevision(message, extra={"current": None})
         due_at = pausing.due_after_now(tx, gone)
         values = {"id": schedule_id, "deleted_at": None, "due_at": due_at, "updated_at": tx.now}
         fire_at = gone.paused_until if gone.paused else due_at
@@ -179,19 +174,6 @@ def revert(database: Database, registry: Registry, actor: Actor, schedule_id: st
         row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
         definition = ownership.owners_definition(tx, row)
         return _update(tx, registry, actor, row, definition)
-
-
-def _check_revision(row: Row[Any] | None, if_match: str | None) -> None:
-    if if_match is None:
-        return
-    if row is None:
-        raise StaleRevision("There is no such schedule any more.", extra={"current": None})
-    if if_match not in ("*", str(row.revision)):
-        raise StaleRevision(
-            f"{row.id} was changed meanwhile: it has revision {row.revision}, not {if_match}.",
-            hint="Read it again, and send its ETag as If-Match.",
-            extra={"current": present.schedule(row)},
-        )
 
 
 def _unmasked(definition: Definition, row: Row[Any] | None) -> Definition:

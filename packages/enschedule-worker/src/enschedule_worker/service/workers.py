@@ -15,13 +15,13 @@ from enschedule_worker.store import audit, census, run_reads
 from enschedule_worker.store.census import loads
 from enschedule_worker.store.database import Database
 
-_LIVE = frozenset({"up", "late"})
+LIVE = frozenset({"up", "late"})
 
 
 def listing(database: Database, actor: Actor) -> list[dict[str, Any]]:
     """Return the live workers, and of each other id its last start."""
     with reading(database, actor) as tx:
-        rows = _shown(census.workers(tx))
+        rows = shown(census.workers(tx))
         instances = [row.instance_id for row in rows]
         running = run_reads.running(tx, instances) if instances else []
         offers = census.offers(tx)
@@ -40,13 +40,13 @@ def listing(database: Database, actor: Actor) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(rows: list[Row[Any]]) -> list[Row[Any]]:
+def shown(rows: list[Row[Any]]) -> list[Row[Any]]:
     """Leave out starts that ended and were followed by another; ``rows`` are by id, newest start first."""
-    shown: list[Row[Any]] = []
+    kept: list[Row[Any]] = []
     for row in rows:
-        if row.status in _LIVE or all(other.id != row.id for other in shown):
-            shown.append(row)
-    return shown
+        if row.status in LIVE or all(other.id != row.id for other in kept):
+            kept.append(row)
+    return kept
 
 
 def _present(row: Row[Any], running: list[Row[Any]], scope: Scope, handlers: list[str]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def remove(database: Database, actor: Actor, instance_id: str) -> None:
         row = census.worker(tx, instance_id)
         if row is None:
             raise NotFound(f"There is no worker with the instance {instance_id}.")
-        if row.status in _LIVE:
+        if row.status in LIVE:
             raise Conflict(
                 f"{row.id} is {row.status}.", hint="Stop the process first; what is up comes back by itself."
             )

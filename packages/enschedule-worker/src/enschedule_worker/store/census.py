@@ -56,12 +56,13 @@ def register(tx: Transaction, card: WorkerCard, registry: Registry) -> None:
     known = tx.execute(update(Worker).where(Worker.instance_id == card.instance_id).values(**columns))
     if known.rowcount == 0:
         tx.execute(insert(Worker).values(instance_id=card.instance_id, started_at=tx.now, stuck=0, **columns))
-    _register_handlers(tx, registry)
+    register_handlers(tx, registry)
     _replace_offers(tx, card.instance_id, registry)
     _replace_plugins(tx, card.instance_id, registry)
 
 
-def _register_handlers(tx: Transaction, registry: Registry) -> None:
+def register_handlers(tx: Transaction, registry: Registry) -> None:
+    """Enter the handlers of a registry, or what has changed of them; no worker has them by that."""
     known = {(row.id, row.version) for row in tx.execute(select(Handler.id, Handler.version))}
     for handler in registry.handlers():
         schema = handler.json_schema()

@@ -509,6 +509,18 @@ class State(Base):
     __table_args__ = (_TABLE_OPTIONS,)
 
 
+class View(Base):
+    """A saved view: the filters of a list under a name."""
+
+    __tablename__ = "views"
+    list_name: Mapped[str] = mapped_column(short(20), primary_key=True)
+    name: Mapped[str] = mapped_column(short(100), primary_key=True)
+    filters: Mapped[str] = mapped_column(LongText)  # a JSON object of texts
+    updated_at: Mapped[int] = mapped_column(Instant)
+    updated_by: Mapped[str] = mapped_column(short(200))
+    __table_args__ = (_TABLE_OPTIONS,)
+
+
 class Binding(Base):
     """A wish for certain workers that some schedule has, so that a run names it by a number."""
 

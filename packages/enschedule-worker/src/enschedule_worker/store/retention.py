@@ -13,10 +13,9 @@ from sqlalchemy import Row, and_, delete, or_, select
 
 from enschedule_core.actor import Scope
 from enschedule_core.run import OPEN
-from enschedule_worker.store import state
+from enschedule_worker.store import counters, state
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import (
-    Counter,
     Notice,
     Output,
     Revision,
@@ -216,10 +215,8 @@ def remove_notices(tx: Transaction, *, before: int) -> int:
 
 
 def remove_counters(tx: Transaction, *, before: int) -> int:
-    """Remove the oldest hourly counters made before then; return how many."""
-    hours = tx.execute(select(Counter.hour_at).where(Counter.hour_at < before).order_by(Counter.hour_at).limit(PIECE))
-    last = max(hours.scalars(), default=None)
-    return 0 if last is None else tx.execute(delete(Counter).where(Counter.hour_at <= last)).rowcount
+    """Remove the oldest hourly counters made before then, keeping their sum; return how many."""
+    return counters.fold(tx, before=before, most=PIECE)
 
 
 def silent_workers(tx: Transaction, *, before: int) -> list[str]:

@@ -117,6 +117,19 @@ def page(
     return list(tx.execute(statement.order_by(Run.id.desc()).limit(limit)))
 
 
+def ids(tx: Transaction, scope: Scope, filters: RunFilters, *, limit: int, before_id: int | None = None) -> list[int]:
+    """Return up to ``limit`` ids of runs below ``before_id``, newest first."""
+    statement = select(Run.id).where(*_conditions(filters))
+    inside = visible(scope)
+    if filters.q:
+        statement = statement.outerjoin(Schedule, Schedule.key == Run.schedule_key)
+    if inside is not None:
+        statement = statement.where(inside)
+    if before_id is not None:
+        statement = statement.where(Run.id < before_id)
+    return list(tx.execute(statement.order_by(Run.id.desc()).limit(limit)).scalars())
+
+
 def attempts(tx: Transaction, run: Row[Any]) -> list[Row[Any]]:
     """Return the attempts of the chain that a run belongs to, oldest first."""
     root = run.root_id or run.id

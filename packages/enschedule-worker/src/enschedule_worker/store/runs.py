@@ -51,6 +51,7 @@ class Ending:
     note: str | None = None
     retry: bool = True  # False: the handler said that another attempt is useless
     retry_delay: int | None = None  # microseconds that the handler asked for
+    default_delay: int | None = None  # microseconds, for a schedule that says nothing of its own about the delay
     output_bytes: int = 0
     output_lines: int = 0
     output_truncated: bool = False

@@ -110,6 +110,17 @@ def page(
     return rows
 
 
+def keys(
+    tx: Transaction, scope: Scope, filters: Filters, *, limit: int, after: int | None = None
+) -> list[tuple[int, str]]:
+    """Return key and id of up to ``limit`` schedules with a key above ``after``, by key."""
+    statement = select(Schedule.key, Schedule.id).where(visible(scope), *_conditions(filters))
+    if after is not None:
+        statement = statement.where(Schedule.key > after)
+    rows = tx.execute(statement.order_by(Schedule.key).limit(limit), {"now": tx.now})
+    return [(row.key, row.id) for row in rows]
+
+
 def _beyond(column: Any, place: Place, *, backwards: bool) -> ColumnElement[bool]:
     if backwards:
         return and_(column <= place.value, or_(column < place.value, Schedule.key < place.key))

@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, select
 
 from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
+from enschedule_worker.store.counters import EARLIER
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Counter, Run, Schedule, Skip, has_status
 from enschedule_worker.store.schedule_rows import within
@@ -27,7 +28,7 @@ def hours(tx: Transaction, start: int, end: int) -> list[Row[Any]]:
                 func.sum(Counter.delay).label("delay"),
                 func.sum(Counter.delayed).label("delayed"),
             )
-            .where(Counter.hour_at >= start, Counter.hour_at < end)
+            .where(Counter.hour_at > EARLIER, Counter.hour_at >= start, Counter.hour_at < end)
             .group_by(Counter.hour_at, Counter.status)
             .order_by(Counter.hour_at)
         )

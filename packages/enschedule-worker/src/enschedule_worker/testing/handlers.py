@@ -3,12 +3,13 @@
 # ruff: noqa: T201 - to print is what they are for
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
 from typing import Any
 
-from enschedule_core import Cancel, Context, Retry, handler
+from enschedule_core import Cancel, Context, Fail, Retry, handler
 
 
 @handler(id="say")
@@ -31,7 +32,7 @@ def alternate(data: Any, context: Context) -> None:
 
 
 @handler(id="end")
-def end(data: Any) -> Any:
+def end(data: Any) -> Any:  # noqa: C901 - one line for each end that there is
     """End as the data say."""
     print("before")
     match data["how"]:
@@ -41,6 +42,14 @@ def end(data: Any) -> Any:
             sys.exit(3)
         case "retry":
             raise Retry(after_seconds=7)
+        case "again":
+            raise Retry(message="not yet")
+        case "fail":
+            raise Fail("for good")
+        case "cancel":
+            raise Cancel("not today")
+        case "cause":
+            raise Fail("for a reason") from ValueError("no luck")
         case "base":
             raise BaseException("at the base")  # noqa: TRY002
         case "recursion":
@@ -70,9 +79,11 @@ def tell(_data: Any, context: Context) -> dict[str, Any]:
 @handler(id="obey")
 def obey(_data: Any, context: Context) -> None:
     """Go on until told to stop."""
+    is_told = context.cancelled  # who has never looked is interrupted instead
     context.progress(0, "inside")
-    while not context.cancelled:
+    while not is_told:
         time.sleep(0.002)
+        is_told = context.cancelled
     raise Cancel("stopped as told")
 
 
@@ -82,3 +93,50 @@ def sleep(_data: Any, context: Context) -> None:
     context.progress(0, "inside")
     while True:
         time.sleep(60)
+
+
+@handler(id="wait-a-little")
+async def wait_a_little(data: Any, context: Context) -> dict[str, Any]:
+    """Print from tasks that wait for each other."""
+
+    async def one(number: int) -> int:
+        await asyncio.sleep(0.01 * (data["times"] - number))
+        print(f"task {number}")
+        context.progress(0.5, f"task {number}")
+        return number
+
+    return {"tasks": await asyncio.gather(*(one(number) for number in range(data["times"])))}
+
+
+@handler(id="nap")
+async def nap(_data: Any, context: Context) -> None:
+    """Wait for long, and clean up."""
+    try:
+        context.progress(0, "inside")  # it may be told from here on
+        await asyncio.sleep(600)
+    finally:
+        print("tidied up")
+
+
+@handler(id="grow", version=1)
+def grow_1(data: Any) -> Any:
+    """Return data of the first version."""
+    return {"by": 1, **data}
+
+
+@handler(id="grow", version=4)
+def grow_4(data: Any) -> Any:
+    """Return data of the last version."""
+    return {"by": 4, **data}
+
+
+@grow_4.migrate(from_version=2)
+def _from_2(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "from_2": True}
+
+
+@grow_4.migrate(from_version=3)
+def _from_3(data: dict[str, Any]) -> dict[str, Any]:
+    if data.get("spoilt"):
+        raise LookupError("it is spoilt")
+    return {**data, "from_3": True}

@@ -20,8 +20,8 @@ PATIENCE_SECONDS = 60.0
 class RecordedRun:
     """A :class:`enschedule_core.executor.HeldRun` that keeps all that it is told."""
 
-    def __init__(self, run_id: int, handler_id: str, data: Any = None, **call: Any) -> None:
-        self._call = Call(run_id, handler_id, 1, json.dumps({} if data is None else data), **call)
+    def __init__(self, run_id: int, handler_id: str, data: Any = None, *, version: int = 1, **call: Any) -> None:
+        self._call = Call(run_id, handler_id, version, json.dumps({} if data is None else data), **call)
         self.changed = threading.Condition()
         self.is_wanted = True  # what begin() says
         self.cancelled = False
@@ -105,8 +105,9 @@ class RecordedRun:
 class Recorder:
     """An executor with runs that are recorded; ``submit`` makes one."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, registry: Registry | None = None) -> None:
         self.executor = executor
+        self.registry = registry or Registry()
         self.order: list[int] = []  # of the ends
         self._next = 1
         self._runs: dict[int, RecordedRun] = {}
@@ -142,7 +143,7 @@ def recording(
     """Start an executor with the handlers of the checks, or those of ``sources``; stop it at the end."""
     registry = Registry.load(sources or [Source("module", "enschedule_worker.testing.handlers")])
     assert not registry.broken, registry.broken
-    recorder = Recorder(factory(ExecutorOptions(registry, places, **options)))
+    recorder = Recorder(factory(ExecutorOptions(registry, places, **options)), registry)
     recorder.executor.start(recorder.finished)
     try:
         yield recorder
