@@ -237,9 +237,37 @@ PAUSED: list[tuple[str, str, Any]] = [
 ]
 
 
+ADA = {"name": "ada", "password": "several words are good", "role": "admin"}
+# What only a server with accounts refuses: route, code, path, body.
+WITH_ACCOUNTS: list[tuple[str, str, str, Any]] = [
+    ("POST /users", "conflict", "users", ADA),
+    ("PATCH /users/{name}", "conflict", "users/ada", {"role": "viewer"}),
+    ("DELETE /users/{name}", "conflict", "users/ada", None),
+    ("POST /setup", "conflict", "setup", {"token": "x", "name": "eve", "password": "several words"}),
+    ("DELETE /groups/{group_id}", "conflict", "groups/ops", None),
+    ("PATCH /me", "rate_limited", "me", {"current_password": "wrong", "password": "several other words"}),
+]
+
+
+def test_a_server_with_accounts_refuses_what_is_documented(start_server, tmp_path):
+    with start_server(tmp_path, API_KEY="correct-horse-battery") as started:
+        key = {"X_API_Key": "correct-horse-battery"}
+        started.call("POST", "users", ADA, **key)
+        started.call("POST", "groups", {"id": "ops"}, **key)
+        started.call("PUT", "schedules/owned", {**LOG, "group": "ops"}, **key)
+        token = started.call("POST", "sessions", {name: ADA[name] for name in ("name", "password")}, **key)["token"]
+        own = {"Authorization": f"Bearer {token}"}
+        for _ in range(10):
+            refusal(started, "PATCH", "me", WITH_ACCOUNTS[-1][3], **own)
+        for route, code, path, body in WITH_ACCOUNTS:
+            headers = own if path == "me" else key
+            assert refusal(started, route.partition(" ")[0], path, body, **headers)["code"] == code, route
+
+
 def test_the_particular_errors_are_those_that_are_provoked_below():
     documented = {(route, code) for route, (_, _, particular) in routes().items() for code in particular}
     provoked = {(route, code) for route, code, *_ in PROVOKED} | {(route, "conflict") for route, *_ in PAUSED}
+    provoked |= {(route, code) for route, code, *_ in WITH_ACCOUNTS}
 
     assert documented == provoked
 

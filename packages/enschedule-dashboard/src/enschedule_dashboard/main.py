@@ -277,21 +277,35 @@ def _announce(worker: Worker, plan: Plan) -> None:
     _say(f"{plan.worker.database.shown}; handlers {offered}; time zone {plan.worker.default_timezone}", plan)
     for plugin in worker.registry.broken:
         print(f"  Plugin {plugin.name} could not be loaded: {plugin.error}", flush=True)
-    print_log_in(worker, plan)
+    if plan.worker.is_loopback:
+        _print_set_up(worker, plan)
+    else:
+        print_log_in(worker, plan)
 
 
 def print_log_in(worker: Worker, plan: Plan) -> None:
-    """Print the ways in, as long as nobody has an account, and what is missing on an address that others reach."""
-    shown = "127.0.0.1" if plan.worker.host in ("0.0.0.0", "::") else plan.worker.host  # noqa: S104
-    shown = f"[{shown}]" if ":" in shown else shown
+    """Where the pages are for more than this machine, print what is missing there, and the ways in without an account.
+
+    These are a link that opens a first session, and one that makes the first account; none once there is one.
+    """
+    if plan.worker.is_loopback:
+        return
     for warning in worker.exposure(behind_proxy=plan.trusted_proxies > 0):
         print(f"enschedule: {warning}", file=sys.stderr, flush=True)
+    if not worker.has_accounts():
+        print(f"  Log in once with {_address(plan)}/login?key={worker.login_token()}", flush=True)
+    _print_set_up(worker, plan)
+
+
+def _print_set_up(worker: Worker, plan: Plan) -> None:
     token = worker.setup_token()
-    if token is None:
-        return
-    if not plan.worker.is_loopback:
-        print(f"  Log in once with http://{shown}:{plan.port}/login?key={worker.login_token()}", flush=True)
-    print(f"  Make the first account within an hour: http://{shown}:{plan.port}/setup?token={token}", flush=True)
+    if token is not None:
+        print(f"  Make the first account within an hour: {_address(plan)}/setup?token={token}", flush=True)
+
+
+def _address(plan: Plan) -> str:
+    host = "127.0.0.1" if plan.worker.host in ("0.0.0.0", "::") else plan.worker.host  # noqa: S104
+    return f"http://[{host}]:{plan.port}" if ":" in host else f"http://{host}:{plan.port}"
 
 
 def _say(what: str, plan: Plan) -> None:

@@ -48,7 +48,7 @@ class Text(fields.String):
             raise ValidationError("Must be one line, without control characters.")
         if len(text) < self.shortest:
             raise ValidationError("Must not be empty.")
-        length = len(text.encode("utf-16-le")) // 2
+        length = max(len(text.encode("utf-16-le")) // 2, len(str(read)))  # as sent, which is what maxLength is about
         if length > self.longest:
             raise ValidationError(f"At most {self.longest:,} characters; this has {length:,}.")
         return text

@@ -78,7 +78,7 @@ def set_up(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/sessions", methods=["POST"])
 @blueprint.needs(None)
-@blueprint.refuses(Unauthenticated)
+@blueprint.refuses(RateLimited, Unauthenticated)
 @blueprint.no_query()
 @blueprint.arguments(LoginInput, location="json")
 @blueprint.alt_response(201, schema=answers.NewSession)
