@@ -133,6 +133,7 @@ PEOPLE_PAGES = {
     "admin-group": "/admin/groups/finance",
     "admin-keys": "/admin/keys",
     "admin-audit": "/admin/audit",
+    "admin-settings": "/admin/settings",
     "profile": "/profile",
 }
 DOOR_PAGES = {"login": "/login", "setup": "/setup?token=x"}

@@ -55,7 +55,7 @@ class Server:
         known = {"IMPORT_HANDLERS": "enschedule-log-handler", "ENSCHEDULE_EXECUTOR": "thread"}
         self.plan = read_plan({"SQLITE": str(folder / "jobs.db"), **known, **environ})
         self.worker: Worker = build_worker(self.plan.worker)
-        self.app = pages_over(self.worker, self.plan)
+        self.app = pages_over(lambda: self.worker, self.plan)
 
     def browser(self, **options: Any) -> Browser:
         return Browser(self.app, **options)
@@ -158,7 +158,7 @@ def test_what_a_viewer_may_not_do_is_not_offered_and_refused(ada: Browser, serve
     assert "New schedule" not in home
     assert ">Admin<" not in home
     assert ">Admin<" in ada.get("/")
-    for path in ("/admin/users", "/admin/keys", "/admin/audit"):
+    for path in ("/admin/users", "/admin/keys", "/admin/audit", "/admin/settings"):
         assert "vera" in vera.get(path, 403) or "admin" in vera.get(path, 403)
 
 
@@ -268,6 +268,15 @@ def test_the_audit_tells_in_words_and_is_filtered(ada: Browser, server: Server) 
     assert "could not log in:" in only
     assert "changed the user" not in only
     assert "Nothing of that kind was done." in ada.get("/admin/audit?actor=somebody-else")
+
+
+def test_settings_are_shown_without_their_secrets(tmp_path: Path) -> None:
+    server = Server(tmp_path, API_KEY="the-shared-key", ENSCHEDULE_GRACE_SECONDS="7")
+    page = server.browser().get("/admin/settings")
+    assert "ENSCHEDULE_GRACE_SECONDS" in page.partition("As they are without being told")[0]
+    assert "ENSCHEDULE_LEASE_SECONDS" in page.partition("As they are without being told")[2]
+    assert "***" in page
+    assert "the-shared-key" not in page
 
 
 def test_a_dashboard_before_a_worker_gives_its_key_to_nobody_once_there_are_accounts(server: Server) -> None:

@@ -371,3 +371,17 @@ def _shown(value: Any) -> str:
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------- settings
+
+
+@blueprint.get("/settings")
+def settings() -> str:
+    """Show what the worker runs with, what the environment says first."""
+    found = client().settings()["items"]
+    return render_template(
+        "admin_settings.html",
+        given=[setting for setting in found if setting["given"]],
+        others=[setting for setting in found if not setting["given"]],
+    )
