@@ -123,7 +123,10 @@ def pages_of(runs: dict[str, int]) -> dict[str, str]:
         "calendar": "/calendar",
         "workers": "/workers",
         "more": "/more",
+        **{f"admin {name}": f"/admin/{name}" for name in ("users", "groups", "keys", "audit", "settings")},
+        "profile": "/profile",
         "log in": "/login",
+        "set up": "/setup?token=x",
         "no such run": "/runs/999999999",
         "no such page": "/nowhere",
     }
