@@ -31,6 +31,8 @@ def test_everything_is_paused_and_goes_on(api: Any, hourly: Any) -> None:
     [
         ({}, "paused"),
         ({"paused": "yes"}, "paused"),
+        ({"paused": 0.0}, "paused"),
+        ({"paused": 1}, "paused"),
         ({"paused": True, "until": "2026-11-24T11:00:00Z"}, "until"),
         ({"paused": True, "until": "tomorrow"}, "until"),
         ({"paused": False, "reason": "x"}, "reason"),

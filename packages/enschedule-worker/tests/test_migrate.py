@@ -108,6 +108,31 @@ def test_many_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     assert problems == []
 
 
+def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """Which SQLite refused in one of thirty tries."""
+    for number in range(60):
+        together, problems = threading.Barrier(8, timeout=60), []
+
+        def start(
+            url: str = f"sqlite:///{tmp_path / f'{number}.db'}", together: Any = together, problems: Any = problems
+        ) -> None:
+            database = open_database(url)
+            together.wait()
+            try:
+                with database.write() as tx:
+                    tx.execute(text("CREATE TABLE IF NOT EXISTS made (by INTEGER)"))
+            except Exception as problem:  # noqa: BLE001 - the assertion below shows it
+                problems.append(problem)
+            database.dispose()
+
+        threads = [threading.Thread(target=start) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert problems == []
+
+
 def test_a_database_of_a_newer_program_is_refused_naming_both(empty: Database) -> None:
     migrate.upgrade(empty)
     with empty.write() as tx:

@@ -85,6 +85,15 @@ class Instant(fields.Field[datetime]):
             raise ValidationError(message[0].upper() + message[1:] + ".") from None
 
 
+class Flag(fields.Boolean):
+    """``true`` or ``false``, and nothing that only counts as one of them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Must be a boolean, true or false.")
+        return value
+
+
 class Number(fields.Float):
     """A finite number; text and booleans are not numbers."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from enschedule_core.schedule import GROUP_PATTERN, ID_PATTERN
-from enschedule_core.wire.common import Instant, Pattern, Strict, Text, whole
+from enschedule_core.wire.common import Flag, Instant, Pattern, Strict, Text, whole
 from enschedule_core.wire.schedules import LONG_TRIGGER, SHORT_TRIGGER, RetentionInput
 
 
@@ -37,7 +37,7 @@ class HandlerVersionQuery(Strict):
 class PauseAllInput(Strict):
     """Pause everything, or let it go on; without ``until``, until somebody says so."""
 
-    paused = fields.Boolean(required=True, truthy={True}, falsy={False})
+    paused = Flag(required=True)
     reason = Text(longest=500, allow_none=True)
     until = Instant(allow_none=True, metadata={"type": "string", "format": "date-time"})
 

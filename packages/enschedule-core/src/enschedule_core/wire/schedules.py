@@ -32,7 +32,18 @@ from enschedule_core.schedule import (
     ScheduleStatus,
 )
 from enschedule_core.triggers.kinds import KINDS
-from enschedule_core.wire.common import Instant, Pattern, Strict, Text, check_id, choice, seconds, whole, whole_pattern
+from enschedule_core.wire.common import (
+    Flag,
+    Instant,
+    Pattern,
+    Strict,
+    Text,
+    check_id,
+    choice,
+    seconds,
+    whole,
+    whole_pattern,
+)
 
 _HANDLER = re.compile(rf"({ID_PATTERN.pattern})(?:@([1-9][0-9]{{0,9}}))?")
 HANDLER_TEXT: Mapping[str, Any] = {
@@ -217,7 +228,7 @@ class ScheduleInput(Strict):
     schedule = fields.Raw(metadata=SHORT_TRIGGER)
     trigger = fields.Raw(metadata=LONG_TRIGGER)
     timezone = fields.String(metadata={"description": "IANA name, beside schedule", "examples": ["Europe/Stockholm"]})
-    paused = fields.Boolean(truthy={True}, falsy={False})
+    paused = Flag()
     retry = fields.Nested(RetryInput)
     timeout_seconds = seconds(least=0.001, most=YEAR_SECONDS, allow_none=True)
     overlap = choice(Overlap)
@@ -362,8 +373,8 @@ class ScheduleWhere(Strict):
     status = WordsField(tuple(ScheduleStatus))
     handler = HandlerField(metadata=HANDLER_TEXT)
     tag = WordsField(metadata={"description": "All of these, apart by commas"})
-    paused = fields.Boolean(truthy={True}, falsy={False})
-    failing = fields.Boolean(truthy={True}, falsy={False})
+    paused: fields.Boolean = Flag()
+    failing: fields.Boolean = Flag()
 
 
 class ScheduleQuery(PageQuery, ScheduleWhere):

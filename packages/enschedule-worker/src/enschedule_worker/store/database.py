@@ -307,8 +307,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         raw.isolation_level = None  # the driver's own BEGIN comes too late and is always deferred
         raw.create_function(SQLITE_FUNCTION, 0, sqlite_now)
         cursor = raw.cursor()
+        _switch_to_wal(cursor)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-16000",
@@ -328,6 +328,23 @@ def _prepare_sqlite(engine: Engine) -> None:
             _begin_writing(connection)
         else:
             connection.exec_driver_sql("BEGIN")
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Let readers and the writer go on beside each other.
+
+    Of several programs that open a new file at once, SQLite refuses all but one without waiting as it was told to.
+    """
+    until = time.monotonic() + cursor.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as problem:
+            if "locked" not in str(problem) or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.001, 0.005))  # noqa: S311 - no secret
+        else:
+            return
 
 
 def _patience(connection: Connection) -> int:
