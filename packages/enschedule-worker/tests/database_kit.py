@@ -27,7 +27,7 @@ from enschedule_worker.store.location import Location, locate
 from enschedule_worker.store.models import Base
 
 ON_SERVERS = re.compile(
-    r"test_(engine|housekeeping|store|service|slots_missed|listen|notices"
+    r"test_(engine|housekeeping|store|service|slots_missed|listen|notices|people"
     r"|api_(runs|schedules|resources|actions|metrics|views))"
 )
 KINDS = ("sqlite", "postgresql", "mariadb")
