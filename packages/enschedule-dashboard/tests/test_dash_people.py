@@ -11,7 +11,7 @@ import pytest
 
 from enschedule_client import Client, InlineTransport
 from enschedule_dashboard.app import create_app
-from enschedule_dashboard.main import pages_over, read_plan
+from enschedule_dashboard.main import pages_over, print_log_in, read_plan
 from enschedule_dashboard.settings import DashboardSettings
 from enschedule_worker.build import Worker, build_worker
 
@@ -293,3 +293,31 @@ def test_a_dashboard_before_a_worker_gives_its_key_to_nobody_once_there_are_acco
     assert "Log in" in browser.get("/schedules")
     browser.log_in("ada")
     assert "Schedules" in browser.get("/schedules")
+
+
+def test_a_start_for_others_says_what_is_missing_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(tmp_path, ENSCHEDULE_HOST="0.0.0.0")
+    print_log_in(server.worker, server.plan)
+    said = capsys.readouterr()
+    assert "http://127.0.0.1:3000/login?key=" in said.out
+    assert "http://127.0.0.1:3000/setup?token=" in said.out
+    for wanted in ("TLS", "API_KEY", "ADMIN_ACCOUNT", "enschedule users add"):
+        assert wanted in said.err
+    server.make("ada", role="admin")
+    print_log_in(server.worker, server.plan)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "ADMIN_ACCOUNT" not in said.err
+    assert server.worker.exposure(behind_proxy=True) != []  # no API_KEY
+
+
+def test_a_start_with_all_of_it_says_nothing(tmp_path: Path) -> None:
+    known = {"API_KEY": "the-shared-key", "ADMIN_ACCOUNT": f"ada:{PASSWORD}"}
+    server = Server(tmp_path, ENSCHEDULE_HOST="0.0.0.0", **known)
+    assert server.worker.exposure(behind_proxy=True) == []
+    assert Server(tmp_path, ENSCHEDULE_HOST="127.0.0.1").worker.exposure() == []
+    browser = server.browser()
+    browser.log_in("ada")
+    assert browser.path == "/"
