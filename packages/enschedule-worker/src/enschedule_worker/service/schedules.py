@@ -86,9 +86,12 @@ def replace_or_create(
         raise InvalidInput("id: Is missing.", errors=[FieldError("id", "Is missing.")])
     with changing(database, actor, Permission.EDIT) as tx:
         row = store.get(tx, definition.id, actor.scope, lock=True)
+        if row is None and store.id_taken(tx, definition.id):
+            row = store.get(tx, definition.id, actor.scope, lock=True)  # if somebody has just made it
+            if row is None:
+                refuse_taken(tx, definition.id)
         check_revision(row, if_match)
         if row is None:
-            refuse_taken(tx, definition.id)
             return present.schedule(_insert(tx, registry, actor, definition)), CREATED
         allow(actor, Permission.EDIT, row.group_id)
         return _update(tx, registry, actor, row, definition)
