@@ -33,6 +33,7 @@ _POSTGRES_BUSY = {"55P03", "57014"}
 _MYSQL_GONE = {1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1290, 1836, 1927, 4031}
 _MYSQL_GONE |= {2002, 2003, 2006, 2013, 2055}  # what the driver itself finds
 _MYSQL_UNDONE = {1213, 1020}
+_MYSQL_UNDONE |= {1305}  # there is no such savepoint: a deadlock within it has undone the whole transaction
 _MYSQL_COLLIDED = {1062}
 _MYSQL_BUSY = {1205, 1317, 1969, 3024, 1206}
 _MSSQL_GONE = {20002, 20003, 20004, 20006, 20009, 20017, 20047, 17142, 6005, 10928, 10929, 40197, 40501, 40613}
