@@ -108,7 +108,7 @@ def without(statement: Any, column: str) -> Any:
     """Return an UPDATE whose WHERE does not look at a column."""
     kept = [clause for clause in statement.whereclause.clauses if clause.left.name != column]
     bare = update(statement.table).where(*kept).values(dict(statement._values or {}))
-    return bare.where(literal(value=True))
+    return bare.where(literal(value=True)).returning(*statement._returning)
 
 
 def fire_twice(world: World) -> None:

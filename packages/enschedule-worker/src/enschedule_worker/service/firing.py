@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter as Tally
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, false, null, or_, select, true, update
-from sqlalchemy.exc import IntegrityError
 
 from enschedule_core import triggers
 from enschedule_core.clock import from_micros, to_micros
@@ -211,39 +210,34 @@ class _Batch:
 
     def _insert(self, tx: Transaction) -> list[new_runs.NewRun]:
         """Insert the runs and return those that were there already: the clock went back, and their slots came again."""
-        taken = self._choose()
-        waiting = self.new + [new for new, _ in self.alone if new not in taken]
-        try:
-            with tx.connection.begin_nested():
-                self.taken = self._take(tx, taken)
-                new_runs.insert_many(tx, waiting)
-            self.new = waiting
-            return []
-        except IntegrityError:
-            self.new, self.taken = [*waiting, *taken], []
-            there = new_runs.existing(tx, [run.occurrence_key for run in self.new])
-            if not there:
-                raise
-            new_runs.insert_many(tx, [run for run in self.new if run.occurrence_key not in there])
-            logger.warning("slots that had their runs already came again: %s", ", ".join(sorted(there)))
-            return [run for run in self.new if run.occurrence_key in there]
+        chosen = self._choose()
+        waiting = self.new + [new for new, _ in self.alone if new.occurrence_key not in chosen]
+        there = [*self._take(tx, chosen), *new_runs.insert_unless_there(tx, waiting)]
+        self.new = [new for new in waiting if new not in there] if there else waiting
+        if there:
+            keys = ", ".join(sorted(new.occurrence_key for new in there))
+            logger.warning("slots that had their runs already came again: %s", keys)
+        return there
 
-    def _choose(self) -> dict[new_runs.NewRun, str]:
-        """Return the runs to take at once, in the order of the queue, with their schedules' ids."""
+    def _choose(self) -> dict[str, tuple[new_runs.NewRun, str]]:
+        """Return the runs to take at once, by occurrence key in the order of the queue, with their schedules' ids."""
         if self.free is None or self.free.places <= 0:
             return {}
         fitting = [(new, id) for new, id in self.alone if self.free.may_take(new)]
         fitting.sort(key=lambda one: (one[0].rank, one[0].not_before))
-        return dict(fitting[: self.free.places])
+        return {one[0].occurrence_key: one for one in fitting[: self.free.places]}
 
-    def _take(self, tx: Transaction, chosen: Mapping[new_runs.NewRun, str]) -> list[Taken]:
+    def _take(self, tx: Transaction, chosen: Mapping[str, tuple[new_runs.NewRun, str]]) -> Sequence[new_runs.NewRun]:
+        """Insert the runs that this worker takes at once; return those that were there already."""
         if self.free is None or not chosen:
             return []
         holder = self.free.holder
-        ids = new_runs.insert_running(
-            tx, list(chosen), worker_id=holder.worker_id, instance=holder.instance_id, lease=self.free.lease
+        fresh = [new for new, _ in chosen.values()]
+        ids, there = new_runs.insert_running(
+            tx, fresh, worker_id=holder.worker_id, instance=holder.instance_id, lease=self.free.lease
         )
-        return [Taken(run_id, new, schedule_id) for run_id, (new, schedule_id) in zip(ids, chosen.items(), strict=True)]
+        self.taken = [Taken(ids[key], new, schedule_id) for key, (new, schedule_id) in chosen.items() if key in ids]
+        return there
 
 
 def _fire(

@@ -8,6 +8,7 @@ ones of SQLAlchemy, written once. Values given row by row cost three times as mu
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -52,6 +53,14 @@ _SOURCES: dict[str, tuple[str, dict[Kind, str], str]] = {
     ),
     "mssql": ("v_{name} {type} '$[{at}]'", _MSSQL, "SELECT * FROM OPENJSON(:rows) WITH ({columns})"),
 }
+
+
+_SQLITE_RETURNS = sqlite3.sqlite_version_info >= (3, 35)
+
+
+def returns(dialect: str) -> bool:
+    """Return whether the database says which rows a statement has changed or inserted; else they are asked for."""
+    return dialect == "postgresql" or (dialect == "sqlite" and _SQLITE_RETURNS)
 
 
 def rows(dialect: str, **columns: Kind) -> Subquery:
