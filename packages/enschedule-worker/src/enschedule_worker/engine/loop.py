@@ -377,7 +377,7 @@ class Engine:
         Asked after the claimed runs were handed on, so that they do not wait for it. What is committed meanwhile
         sets the flag.
         """
-        with self.database.read() as tx:
+        with self.database.glance() as tx:
             pause = halt.current(tx)
             if pause is None:
                 instants = [firing.next_fire_at(tx, triggers.KINDS), queue.next_at(tx, self.registry.offers())]

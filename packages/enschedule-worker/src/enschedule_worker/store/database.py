@@ -32,6 +32,7 @@ from enschedule_worker.store.listen import Announcer
 
 T = TypeVar("T")
 _WRITE = "enschedule_write"
+_GLANCES = "enschedule_glances"
 _PATIENCE = "enschedule_patience"
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 _PATIENCE_SECONDS = 30.0
@@ -184,6 +185,17 @@ class Database:
             yield Transaction(connection, self.clock)
 
     @contextmanager
+    def glance(self) -> Iterator[Transaction]:
+        """Open a transaction for a few SELECTs of the engine, between two that may write.
+
+        As :meth:`read`, but nothing keeps it from writing: on SQLite, its connection stays prepared for the next turn.
+        """
+        with _answering(), self.engine.connect() as raw:
+            connection = raw.execution_options(**{_GLANCES: True})
+            with connection.begin():
+                yield Transaction(connection, self.clock)
+
+    @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Open a transaction that may write; it is committed at the end of the block, undone on any error.
 
@@ -311,14 +323,18 @@ def _prepare_sqlite(engine: Engine) -> None:
         for pragma in (
             "synchronous=FULL",
             "foreign_keys=ON",
-            "cache_size=-16000",
+            "cache_size=-4000",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        writes = bool(connection.get_execution_options().get(_WRITE))
+        options = connection.get_execution_options()
+        if options.get(_GLANCES):
+            connection.exec_driver_sql("BEGIN")
+            return
+        writes = bool(options.get(_WRITE))
         if connection.info.get(_WRITE) is not writes:
             patience = _patience(connection)  # asked before it is changed
             connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
