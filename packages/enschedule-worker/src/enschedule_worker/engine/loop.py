@@ -95,6 +95,7 @@ class Engine:
         self._epoch = 0  # database microseconds minus monotonic microseconds
         self._flushed_at = 0.0
         self._unsure = False
+        self._doubts = False  # that there are claims in the database that are not held here
         self._abandoned: set[tuple[int, int]] = set()
         self._ahead = 0
         self._cancels_at = self._fire_at = 0.0  # by the monotonic clock: when to look again at the latest
@@ -194,10 +195,15 @@ class Engine:
             return {run_id for run_id, run in self._held.items() if run.stage is not Stage.ENDED}
 
     def abandon(self, run_ids: set[int]) -> None:
-        """These runs were lost to this worker: tell their handlers to stop, and drop what they still say."""
+        """These runs were lost to this worker: tell their handlers to stop, and drop what they still say.
+
+        Those whose handlers were not called go back to the queue at the next turn, if nobody else has them by then.
+        """
         with self._guard:
-            lost = [self._held.pop(run_id) for run_id in run_ids if run_id in self._held]
+            found = [self._held.pop(run_id) for run_id in run_ids if run_id in self._held]
+            lost = [run for run in found if not run.withdraw()]
             self._abandoned.update((run.run_id, run.claimed.fence) for run in lost)
+            self._doubts = self._doubts or len(lost) < len(found)
         for run in lost:
             logger.warning("run %s was lost to this worker; its handler is told to stop", run.run_id)
             self._set_aside(run)
@@ -211,7 +217,7 @@ class Engine:
         """
         self._collect()
         self._unwritten.store_ahead(self.database)
-        unsure, self._unsure = self._unsure, True
+        unsure, self._doubts, self._unsure = self._unsure or self._doubts, False, True
         cancels, fired, claim = self.database.retrying(lambda tx: self._transact(tx, unsure=unsure))
         self._unsure = False
         self._written()
