@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from benchmarks.competitors import wire
-from benchmarks.competitors.own_database import DATABASE, HANDLERS, LINE, Place, make_many, queue_many
+from benchmarks.competitors.own_database import DATABASE, HANDLERS, LINE, Place, make_many, migrated, queue_many
 from benchmarks.measures import MeasureFailed, Order, Sample, throughput
 from benchmarks.processes import Program, cpu_seconds, running, tree_of, watch
 
@@ -61,8 +61,10 @@ def statements(order: Order) -> Sample:
 
 
 def idle_worker(order: Order) -> Sample:
-    """Watch a worker without schedules."""
-    with workers(order, Place.of(order)) as (program,):
+    """Watch a worker without schedules; it is not the one that has made the tables."""
+    place = Place.of(order)
+    migrated(place)
+    with workers(order, place) as (program,):
         return _watched(program, order)
 
 
