@@ -229,7 +229,9 @@ class Engine:
             return 0.0
         if self._holds_back:
             return max(0.0, min([self._fire_at - self._monotonic(), *self._held_waits()]))
-        return min(self._wait(), CONTESTED_SECONDS) if claim.contested else self._wait()
+        until = self._next_instant()
+        waits = [until - self._monotonic(), *self._held_waits(), *([CONTESTED_SECONDS] if claim.contested else [])]
+        return max(0.0, min(waits))
 
     def _transact(self, tx: Transaction, *, unsure: bool) -> tuple[dict[int, str], int, claiming.Claim]:
         """Do all of a turn that the database has to know; done again as it is where another worker was in the way."""
@@ -377,23 +379,24 @@ class Engine:
             not_roots={run.claimed.root_id for run in self._stuck.values()},
         )
 
-    def _wait(self) -> float:
-        """Return how long nothing is due, at most the poll interval.
+    def _next_instant(self) -> float:
+        """Return when the next thing is due, by the monotonic clock; at most the poll interval from now.
 
         Asked after the claimed runs were handed on, so that they do not wait for it. What is committed meanwhile
-        sets the flag.
+        sets the flag. An instant and no duration, because the rest of this takes time, too.
         """
         with self.database.glance() as tx:
+            now, here = tx.now, self._monotonic()
             pause = halt.current(tx)
             if pause is None:
                 instants = [firing.next_fire_at(tx, triggers.KINDS), queue.next_at(tx, self.registry.offers())]
             else:
                 instants = [pause.until]
-            waits = [self.options.poll_seconds, *((at - tx.now) / 1_000_000 for at in instants if at is not None)]
-            over = pause is not None and pause.until is not None and pause.until <= tx.now
+            waits = [self.options.poll_seconds, *((at - now) / 1_000_000 for at in instants if at is not None)]
+            over = pause is not None and pause.until is not None and pause.until <= now
         if over:
             halting.end_if_over(self.database)
-        return max(0.0, min(waits + self._held_waits()))
+        return here + min(waits)
 
     def _held_waits(self) -> list[float]:
         """Return in how many seconds held runs need a look: at their output, and at their deadlines."""

@@ -90,7 +90,7 @@ def fire_due(tx: Transaction, *, kinds: Collection[str], limit: int, free: FreeP
 
     As many ``looked`` at as ``limit`` means that there may be more.
     """
-    rows = tx.execute(_due(frozenset(kinds)), {"now": tx.now, "most": limit}).all()
+    rows = _looking(frozenset(kinds)).run(tx, now=tx.now, most=limit).all()
     batch = _Batch(free)
     for row in sorted(rows, key=lambda found: found.key):
         try:
@@ -103,6 +103,10 @@ def fire_due(tx: Transaction, *, kinds: Collection[str], limit: int, free: FreeP
 
 
 @lru_cache(maxsize=8)
+def _looking(kinds: frozenset[str]) -> bulk.Statement:
+    return bulk.Statement(lambda _: _due(kinds))
+
+
 def _due(kinds: frozenset[str]) -> Select[Any]:
     return (
         _ROWS.where(_TABLE.c.fire_at <= bindparam("now"), _is_one_of(kinds), ~halt.is_on())

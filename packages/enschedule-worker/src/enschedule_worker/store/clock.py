@@ -47,12 +47,15 @@ class DatabaseClock:
     def __init__(self, dialect: str) -> None:
         self._is_ours = dialect == "sqlite"
         self._statement = select(_expression(dialect))
+        self._sql: str | None = None  # compiled at the first look: this is asked in every transaction
 
     def read(self, connection: Connection) -> int:
         """Ask the database; SQLite would only ask this process again."""
         if self._is_ours:
             return sqlite_now()
-        return int(connection.execute(self._statement).scalar_one())
+        if self._sql is None:
+            self._sql = str(self._statement.compile(connection, compile_kwargs={"literal_binds": True}))
+        return int(connection.exec_driver_sql(self._sql).scalar_one())
 
 
 class ManualClock:

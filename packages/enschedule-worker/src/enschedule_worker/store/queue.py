@@ -69,7 +69,10 @@ def pick(
     """
     if limit <= 0 or not offers:
         return []
-    statement, values = _pick(offers, refused), {"now": tx.now, "most": limit}
+    values: dict[str, Any] = {"now": tx.now, "most": limit}
+    if not not_roots and not besides and only is None:
+        return list(_picking(offers, refused).run(tx, **values))
+    statement = _pick(offers, refused)
     if not_roots:
         statement = statement.where(or_(_R.root_id.is_(None), _R.root_id.not_in(sorted(not_roots))))
     if besides:
@@ -77,6 +80,11 @@ def pick(
     if only is not None:
         statement = statement.where(only)
     return list(tx.execute(statement, values))
+
+
+@lru_cache(maxsize=64)
+def _picking(offers: Offers, refused: frozenset[int]) -> bulk.Statement:
+    return bulk.Statement(lambda _: _pick(offers, refused))
 
 
 @lru_cache(maxsize=64)
