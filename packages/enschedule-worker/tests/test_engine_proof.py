@@ -162,7 +162,7 @@ def test_a_moved_schedule_is_not_moved_again(world: World) -> None:
     with world.database.read() as tx:
         stale = tx.execute(firing._ROWS).one()
     world.settle()
-    batch = firing._Batch()
+    batch = firing.Batch()
     with world.database.write() as tx:
         firing._fire(tx, batch, stale)
         batch.new.clear()  # so that nothing but the guard is left to notice
