@@ -106,9 +106,13 @@ def test_everything_is_paused_and_goes_on(terminal, schedule):
         done = terminal("run", schedule)
         assert done.exit_code == 1
         assert "enschedule resume --all lets everything go on" in done.stderr
-        assert terminal("resume", "--all", "--missed", "all").exit_code == 2
+        assert terminal("resume", "--all", "--missed", "some").exit_code == 2
+        with terminal.client() as client:
+            assert client.pause.get()["paused"]
     finally:
-        assert terminal.ok("resume", "--all") == "everything: goes on\n"
+        assert terminal.ok("resume", "--all", "--missed", "latest") == "everything: goes on\n"
+    with terminal.client() as client:
+        assert client.audit.list(limit=1)["items"][0]["detail"] == {"missed": "latest"}
 
 
 # --- edit ---

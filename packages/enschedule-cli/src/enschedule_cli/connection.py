@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -53,9 +54,13 @@ class Surroundings:
     sleep: Callable[[float], None] = time.sleep
 
 
-def open_client(target: Target) -> Client:
-    """Return a client for ``target``; nothing is sent yet."""
-    return _client_class()(target.url, api_key=target.api_key)
+def open_client(target: Target, transport: Any = None) -> Client:
+    """Return a client for ``target``, over another transport than a socket if one is given; nothing is sent yet.
+
+    By its name the server knows that a run was started at the command line.
+    """
+    name = f"enschedule-cli/{version('enschedule-cli')}"
+    return _client_class()(target.url, api_key=target.api_key, transport=transport, user_agent=name)
 
 
 def surroundings() -> Surroundings:

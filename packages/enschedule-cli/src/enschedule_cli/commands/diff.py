@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from enschedule_cli.commands.apply import files_option, planned
+from enschedule_cli.commands.apply import files_option, planned, prune_options, pruned_tag
 from enschedule_cli.connection import FAILED, USAGE, connected
-from enschedule_cli.terminal import say
+from enschedule_cli.terminal import say, tell
 
 if TYPE_CHECKING:
     from enschedule_client import Client
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @files_option
+@prune_options("Show also what apply --prune would delete.")
 @connected
-def command(client: Client, *, files: tuple[str, ...], use_env: bool) -> None:
+def command(
+    client: Client, *, files: tuple[str, ...], use_env: bool, prune: bool, selectors: tuple[str, ...]
+) -> None:
     """Show what `apply` would change, as a diff from the server to the files.
 
     Exit code 0: there is no difference. 1: there is one. 2: a file has a mistake.
     """
+    from enschedule_cli.files.applying import prunable  # noqa: PLC0415
     from enschedule_cli.files.writing import difference  # noqa: PLC0415
 
+    tag = pruned_tag(selectors, prune=prune)
     plan = planned(client, files, use_env=use_env)
     differs = False
     for change in plan.changes:
@@ -40,6 +45,12 @@ def command(client: Client, *, files: tuple[str, ...], use_env: bool) -> None:
         if answer["changes"] == ["notify"]:
             say(f"{change.wanted.id}: the address of its notices differs in what is not shown")
     if plan.problems:
+        if tag:
+            tell("Nothing is deleted while a file has a mistake.")
         sys.exit(USAGE)
+    for one in prunable(client, tag, {change.wanted.id for change in plan.changes}) if tag else ():
+        differs = True
+        for line in difference(one, None, "deleted"):
+            say(line)
     if differs:
         sys.exit(FAILED)
