@@ -106,7 +106,7 @@ class Contexts:
 def _path(environ: Mapping[str, str]) -> Path:
     if environ.get("ENSCHEDULE_CONTEXT_FILE"):
         return Path(environ["ENSCHEDULE_CONTEXT_FILE"])
-    home = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".config")
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".config")
     return Path(home) / "enschedule" / "contexts.json"
 
 

@@ -148,10 +148,17 @@ def _make(client: Client, plan: Plan, now: datetime) -> Counter[str]:
 
 def _prune(client: Client, plan: Plan, tag: str, *, dry_run: bool) -> int:
     from enschedule_cli.files.applying import prunable  # noqa: PLC0415
+    from enschedule_core.errors import EnscheduleError, NotFound  # noqa: PLC0415
 
     found = prunable(client, tag, {change.wanted.id for change in plan.changes})
-    for one in found:
+    for number, one in enumerate(found):
         if not dry_run:
-            client.schedules.delete(one["id"])
+            try:
+                client.schedules.delete(one["id"])
+            except NotFound:
+                continue  # somebody else was faster
+            except EnscheduleError as problem:
+                tell(f"{number} of {len(found)} are deleted; what was printed is done. Apply again to finish.")
+                raise refused(problem, one["id"]) from problem
         say(f"{one['id']}: {'would be deleted' if dry_run else 'deleted'}; it was from {one['managed_by']}")
     return len(found)

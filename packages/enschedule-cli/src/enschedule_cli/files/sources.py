@@ -87,11 +87,15 @@ def _named(given: str) -> Iterator[Source]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for at, folders, files in os.walk(folder):
+    for at, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(ENDINGS) and not name.startswith("."):
                 yield Path(at, name)
+
+
+def _refuse(problem: OSError) -> None:
+    raise click.UsageError(f"-f {problem.filename}: this cannot be read: {problem.strerror}.")
 
 
 def _source(path: Path, root: Path) -> Source:
