@@ -56,7 +56,7 @@ def gather(plan: Plan) -> Report:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=90.0, help="how long it goes on; starting and settling besides")
+    parser.add_argument("--seconds", type=float, default=90.0, help="how long it goes on; settling besides")
     parser.add_argument("--schedules", type=int, default=1000)
     parser.add_argument("--database", default="postgres", choices=("postgres", "mariadb", "sqlite"))
     given = parser.parse_args(arguments)

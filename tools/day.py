@@ -52,7 +52,7 @@ class Command:
 
 @dataclass
 class Deed:
-    """What somebody does in the dashboard: ``title: Morning report`` on the form of a schedule, or ``back to the file``."""
+    """What somebody does in the dashboard: ``title: Morning report`` on a schedule's form, or ``back to the file``."""
 
     schedule: str
     what: str
@@ -103,7 +103,7 @@ class Day:
         self.tell(f"$ {command.line}")
         began = time.monotonic()
         done = subprocess.run(
-            ["sh", "-c", self._real(command.line)],
+            ["/bin/sh", "-c", self._real(command.line)],
             cwd=self.folder,
             env=self._environ(),
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""A browser without JavaScript, for scripts that do in the dashboard what people do: it fills in forms and sends them."""
+"""A browser without JavaScript, for scripts that do in the dashboard what people do: fill in forms, and send them."""
 
 from __future__ import annotations
 
@@ -45,13 +45,8 @@ class _Forms(HTMLParser):
             self.found.append(self._open)
         elif self._open is None or "disabled" in given:
             return
-        elif tag == "input" and name:
-            kind = given.get("type") or "text"
-            if kind in ("checkbox", "radio"):
-                if "checked" in given:
-                    self._open.fields.append((name, value or "on"))
-            elif kind not in _NO_VALUES:
-                self._open.fields.append((name, value))
+        elif tag == "input":
+            self._open.fields += _sent(name, value, given)
         elif tag == "textarea":
             self._text = (name, [])
         elif tag == "select":
@@ -78,6 +73,14 @@ class _Forms(HTMLParser):
             name, options, selected = self._select
             self._open.fields += [(name, one) for one in selected or options[:1]]
             self._select = None
+
+
+def _sent(name: str, value: str, given: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """Return what an input sends as it stands there."""
+    kind = given.get("type") or "text"
+    if kind in ("checkbox", "radio"):
+        return [(name, value or "on")] if name and "checked" in given else []
+    return [(name, value)] if name and kind not in _NO_VALUES else []
 
 
 class Browser:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import day
 import pytest
+
+import day
 
 pytestmark = pytest.mark.cluster
 

@@ -1,4 +1,4 @@
-"""A crowd on one database: dashboards, workers and many schedules, some of them stopped and killed; then all is counted."""
+"""A crowd on one database: dashboards, workers, many schedules; one worker is stopped, one killed; all is counted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAGES = (
 
 
 class Sort(NamedTuple):
-    """Schedules that are alike: how many of a hundred, every how many seconds, and the tag that they ask of a worker."""
+    """Schedules that are alike: how many of a hundred, every how many seconds, and which tag they ask of a worker."""
 
     share: int
     seconds: int
@@ -294,7 +294,7 @@ class Crowd:
         workers = ", ".join(f"'{one}'" for one in having)
         return int(
             self.database.value(
-                "SELECT count(*) FROM runs JOIN schedules ON schedules.\"key\" = runs.schedule_key "
+                'SELECT count(*) FROM runs JOIN schedules ON schedules."key" = runs.schedule_key '
                 f"WHERE schedules.id LIKE '{name}-%' AND runs.worker_id NOT IN ({workers})"
             )
         )

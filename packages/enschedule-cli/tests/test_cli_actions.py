@@ -211,7 +211,8 @@ def test_a_run_is_started_in_every_form(terminal, schedule):
     id = int(text.split()[1].rstrip(":"))
     assert text == f"run {id}: queued\n"
     assert int(terminal.ok("run", schedule, "-o", "name")) > id
-    assert json.loads(terminal.ok("run", schedule, "-o", "json"))["schedule"]["id"] == schedule
+    run = json.loads(terminal.ok("run", schedule, "-o", "json"))
+    assert (run["schedule"]["id"], run["origin"]["kind"]) == (schedule, "cli")
     assert "status: queued" in terminal.ok("run", schedule, "-o", "yaml")
 
 

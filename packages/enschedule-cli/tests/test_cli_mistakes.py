@@ -82,10 +82,10 @@ MISTAKES: list[tuple[str, int, str]] = [
     ("run {s} --data []", 2, "must be a JSON object"),
     ("run {s} --data @nowhere.json", 2, "nowhere.json cannot be read: No such file or directory"),
     ("run {s} --data @.", 2, "cannot be read: Is a directory"),
-    ("run {s} --data '{\"a\": 1, \"a\": 2}'", 2, "'a' stands there twice"),
+    ('run {s} --data \'{"a": 1, "a": 2}\'', 2, "'a' stands there twice"),
     ("run {s} --data '{\"a\": NaN}'", 1, "JSON"),
     ("run {s} --data '{\"a\": 1e999}'", 1, "JSON"),
-    ("run --handler log-job --data '{\"mesage\": \"x\"}'", 1, "data.mesage"),
+    ('run --handler log-job --data \'{"mesage": "x"}\'', 1, "data.mesage"),
     ("run --handler log-job", 1, "data.message"),
     # schedules
     ("create", 2, "Missing argument 'ID'"),

@@ -45,7 +45,7 @@ class PauseAllInput(Strict):
     until = Instant(allow_none=True, metadata={"type": "string", "format": "date-time"})
     missed = fields.String(
         validate=validate.OneOf(["skip", "latest", "all"], error="Must be one of: skip, latest, all."),
-        metadata={"description": "For letting it go on: what becomes of the slots meanwhile; skip unless told otherwise"},
+        metadata={"description": "For letting it go on: what becomes of the slots meanwhile; skip without"},
     )
 
     @validates_schema
