@@ -1,4 +1,4 @@
-"""Two dashboards and three workers on one database; tools/crowd.py does it with a thousand schedules, and for longer."""
+"""Two dashboards and three workers on one database; tools/crowd.py does it with a thousand schedules, for longer."""
 
 from __future__ import annotations
 
