@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from enschedule_cli.commands.edit import FIELDS
 from enschedule_cli.connection import Surroundings
 from enschedule_cli.main import cli
 from enschedule_core import errors
+from enschedule_core.wire.schedules import ScheduleInput
 
 # --- Schedules ---
 
@@ -135,6 +137,11 @@ def edit(terminal, schedule, tmp_path, monkeypatch):
         return terminal("edit", id)
 
     return run_edit
+
+
+def test_every_field_can_be_edited():
+    short = {"id", "name", "schedule", "timezone", "paused"}  # what edit has another way for, or pause and resume
+    assert set(FIELDS) == set(ScheduleInput().fields) - short
 
 
 def test_an_edit_saves_what_was_changed(terminal, schedule, edit):

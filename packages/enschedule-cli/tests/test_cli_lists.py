@@ -137,6 +137,8 @@ def test_a_schedule_is_shown_in_full(terminal, name):
         "--set",
         "retry.jitter=0.5",
         "--set",
+        "concurrency_group=erp",
+        "--set",
         "overlap=queue",
         "--title",
         "Ping",
@@ -153,6 +155,8 @@ def test_a_schedule_is_shown_in_full(terminal, name):
         "One.\n  Two.",
         '"å"',
         "Attempts",
+        "Concurrency group",
+        "erp",
     ):
         assert text in shown, text
     assert json.loads(terminal.ok("describe", "schedule", name, "-o", "json"))["retry"]["jitter"] == 0.5
