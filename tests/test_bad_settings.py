@@ -69,7 +69,7 @@ def refusal(**environ: str) -> ConfigurationError:
     return refused.value
 
 
-@pytest.mark.parametrize(("setting", "text"), cases(), ids=lambda one: getattr(one, "name", None) or one[:20])
+@pytest.mark.parametrize(("setting", "text"), [*cases()], ids=lambda one: getattr(one, "name", None) or one[:20])
 def test_a_wrong_value_names_its_variable_and_shows_one_that_would_do(setting: Setting, text: str) -> None:
     refused = refusal(**{setting.name: text})
     assert refused.detail.startswith(f"{setting.name}: ")
@@ -89,12 +89,12 @@ def test_so_do_those_with_rules_of_their_own(
     name: str, text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    database = {"SQLITE": ""} if name in ("SQLITE", "POSTGRES", "MARIADB", "MYSQL", "DATABASE_URL") else {}
-    refused = refusal(**database, **{name: text})
+    other = {"SQLITE": ""} if name in ("POSTGRES", "MARIADB", "MYSQL", "DATABASE_URL") else {}
+    refused = refusal(**{**other, name: text})
     whole = f"{refused.detail}\n{refused.hint}"
     assert name in refused.detail
     assert said in whole
-    assert "xample" in whole, "no example"
+    assert re.search(r"(example|value:) ?.*\w", whole), whole
     assert "secret@" not in whole
 
 

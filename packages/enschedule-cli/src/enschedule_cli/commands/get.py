@@ -89,7 +89,7 @@ def _some(each: Callable[..., Iterable[T]], limit: int, filters: dict[str, Any])
         return list(each(limit=_LARGEST_PAGE, **filters))
     items = list(islice(each(limit=min(limit + 1, _LARGEST_PAGE), **filters), limit + 1))
     if len(items) > limit:
-        tell(f"These are the first {limit}; --limit 0 shows all.")
+        tell("There are more; --limit 0 shows all.")
     return items[:limit]
 
 
