@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from math import isfinite
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import click
@@ -94,7 +95,7 @@ class Seconds(click.FloatRange):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read it; anything else is a usage error that says the bounds."""
-        found = float(super().convert(value, param, ctx))
+        found = float(super().convert(cast("float", value), param, ctx))
         return found if isfinite(found) else self.fail(f"{value!r} is not a number of seconds.", param, ctx)
 
 
