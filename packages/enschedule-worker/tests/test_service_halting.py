@@ -74,7 +74,7 @@ def test_every_slot_is_covered_over_two_pauses_of_everything(world: World) -> No
 def test_its_slots_run_where_whoever_lifts_it_says_so(
     world: World, missed: str, ran: list[int], skipped: list[Any]
 ) -> None:
-    world.add(catch_up={"mode": "none"})
+    world.add(catch_up={"mode": "none"}, overlap="allow")
     stop(world)
     world.advance(180)
     world.turn()
