@@ -33,16 +33,21 @@ PAGES = (
 
 
 class Sort(NamedTuple):
-    """Schedules that are alike: how many of a hundred, every how many seconds, and which tag they ask of a worker."""
+    """Schedules that are alike: how many of a hundred, every how many seconds, and which tag they ask of a worker.
+
+    Those that ``nap`` take up to two seconds, so that whoever is killed has something to lose.
+    """
 
     share: int
     seconds: int
     tag: str = ""
+    nap: bool = False
 
 
 SORTS: Mapping[str, Sort] = {
     "often": Sort(20, 10),
-    "half": Sort(30, 30),
+    "naps": Sort(10, 10, nap=True),
+    "half": Sort(20, 30),
     "minute": Sort(30, 60),
     "north": Sort(10, 20, "north"),
     "south": Sort(10, 20, "south"),
@@ -265,7 +270,7 @@ class Crowd:
         made = int(database.value("SELECT count(*) FROM runs WHERE slot_at IS NULL AND attempt = 1"))
         found.duplicates = checks.duplicates(database) + max(0, made - by_hand.keys)
         found.missing = checks.missing_of(database, every) + max(0, by_hand.answered - made)
-        found.double_starts = checks.double_starts(self.folder, "tick")
+        found.double_starts = checks.double_starts(self.folder, "tick", "nap")
         found.double_finishes = checks.double_finishes(database) + self._watcher.changed()
         found.stuck = checks.stuck(database)
         found.early = self._watcher.early
@@ -306,7 +311,8 @@ class Crowd:
 
 def _document(id: str, sort: Sort, folder: Path) -> str:
     lines = [
-        *("spec:", f"  id: {id}", "  handler: tick", f"  data: {{folder: {folder}}}"),
+        *("spec:", f"  id: {id}", f"  handler: {'nap' if sort.nap else 'tick'}"),
+        f"  data: {{folder: {folder}, seconds: 2}}",
         *("  overlap: allow", "  catch_up: {mode: all}", "  on_lost: retry", "  retry: {max_attempts: 3, delay: 1s}"),
     ]
     if sort.seconds:
