@@ -17,5 +17,6 @@ def test_a_crowd_loses_nothing_and_does_nothing_twice(kind: str) -> None:
     print(crowd.table(report), *report.notes, *report.refused[:5], sep="\n")
     assert report.is_clean, report
     assert report.slots > 100
+    assert report.lost > 0, "nothing was lost, which proves nothing"
     assert set(report.by_worker) == {"inside", "north", "south", "spare"}
     assert min(map(len, report.pages.values())) > 20

@@ -233,6 +233,9 @@ class Crowd:
         self.report.did.append("south started again")
 
     def _kill_spare(self) -> None:
+        """Kill it while it has something to lose."""
+        busy = "SELECT count(*) FROM runs WHERE status = 'running' AND worker_id = 'spare'"
+        wait_for("spare runs something", lambda: int(self.database.value(busy)) > 0, 30)
         self._programs["spare"].signal(signal.SIGKILL, group=True)
         self._programs["spare"].process.wait()
         self.report.did.append("kill -9 of spare, with all its children")
