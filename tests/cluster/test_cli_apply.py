@@ -11,7 +11,7 @@ import pytest
 from cluster_kit import Start
 
 pytestmark = pytest.mark.cluster
-COUNT = 400
+COUNT = 250
 
 
 def test_a_server_that_is_killed_in_the_middle_of_an_apply(start: Start, tmp_path: Path) -> None:
