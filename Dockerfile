@@ -39,7 +39,8 @@ COPY --chmod=755 docker/health.py /usr/local/bin/enschedule-health
 ENV PATH=/opt/enschedule/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
-    HANDLERS_DIR=/enschedule/jobs
+    HANDLERS_DIR=/enschedule/jobs \
+    ENSCHEDULE_DATABASE_WAIT_SECONDS=30
 # A file database lies here, and so in what is mounted here.
 WORKDIR /enschedule/data
 USER 10001:10001

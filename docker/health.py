@@ -20,7 +20,7 @@ from pathlib import Path
 TRUE = frozenset({"true", "1", "yes", "on"})
 PORTS = {"dashboard": 3000, "worker": 8080}
 READY = "/api/v1/readyz"
-PAGE = "/favicon.ico"
+ALIVE = "/healthz"
 TIMEOUT_SECONDS = 8
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask where the server listens on all
 
@@ -36,14 +36,14 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], started_with: Seq
     apart = program == "dashboard" and bool(environ.get("WORKER_URL", "").strip())
     port = int(_first(environ, "ENSCHEDULE_PORT", "PORT") or PORTS[program])
     host = _first(environ, "ENSCHEDULE_HOST", "HOST") or "127.0.0.1"
-    path, fault = (PAGE, 500) if apart else (READY, 400)
+    path = ALIVE if apart else READY
     try:
         status, body = _ask(EVERYWHERE.get(host, host), port, path)
     except (OSError, http.client.HTTPException) as problem:
         print(f"The {program} does not answer on {host}:{port}: {problem}")
         return 1
     print(f"{path}: {status} {body}".rstrip())
-    return int(status >= fault)
+    return int(status >= 400)
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:

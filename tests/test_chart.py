@@ -241,7 +241,7 @@ def test_behind_an_ingress_the_dashboard_believes_that_one(tmp_path):
 @every_variant
 def test_a_probe_asks_a_port_and_a_path_that_are_there(variant):
     ports = {"worker": worker_main.PORT, "dashboard": dashboard_main.PORT}
-    paths = {"worker": {"/api/v1/healthz", "/api/v1/readyz"}, "dashboard": {"/favicon.ico"}}
+    paths = {"worker": {"/api/v1/healthz", "/api/v1/readyz"}, "dashboard": {"/healthz"}}
     for name in ports.keys() & our_pods(variant).keys():
         (container,) = our_pods(variant)[name]["containers"]
         assert container["ports"] == [{"name": "http", "containerPort": ports[name]}]

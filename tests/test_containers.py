@@ -233,13 +233,13 @@ def test_a_worker_is_well_when_it_is_ready(answering, capsys, status, code, argu
     assert str(status) in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("status", "code"), [(302, 0), (400, 0), (500, 1)])
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (404, 1), (500, 1)])
 def test_a_dashboard_before_a_worker_elsewhere_only_has_to_answer(answering, status, code):
     port, asked = answering(status)
 
     environ = {"ENSCHEDULE_PORT": str(port), "PORT": "1", "HOST": "0.0.0.0", "WORKER_URL": "http://worker:8080"}
     assert health.main(["dashboard"], environ) == code
-    assert asked == [health.PAGE]
+    assert asked == [health.ALIVE]
 
 
 def test_the_command_of_the_container_says_what_to_ask(answering):
@@ -249,7 +249,7 @@ def test_the_command_of_the_container_says_what_to_ask(answering):
     assert (
         health.main([], {"PORT": str(port), "API_ENDPOINT": "true", "WORKER_URL": "http://worker"}, started_with) == 0
     )
-    assert asked == [health.PAGE]
+    assert asked == [health.ALIVE]
 
 
 def test_a_worker_without_an_api_is_well_while_it_runs(capsys):
@@ -262,10 +262,10 @@ def test_what_does_not_answer_is_not_well(port, capsys):
     assert f"127.0.0.1:{port}" in capsys.readouterr().out
 
 
-def test_a_dashboard_answers_that_page_while_its_worker_is_gone(port):
+def test_a_dashboard_answers_that_while_its_worker_is_gone(port):
     pages = create_app(lambda token, address: Client(f"http://127.0.0.1:{port}")).test_client()
 
-    assert pages.get(health.PAGE, headers={"Host": "127.0.0.1:3000"}).status_code == 302
+    assert pages.get(health.ALIVE, headers={"Host": "127.0.0.1:3000"}).status_code == 200
 
 
 # --- compose.yaml ---

@@ -45,7 +45,7 @@ def test_one_button_leads_to_the_first_run(page, server):
 def test_a_worker_that_is_away_is_said_and_the_page_comes_back_by_itself(start_server, tmp_path, port, new_context):
     away = {"WORKER_URL": f"http://127.0.0.1:{port}", "API_KEY": KEY}
     worker = {"PORT": str(port), "SQLITE": "enschedule.db", "API_ENDPOINT": "true", "API_KEY": KEY}
-    with start_server(tmp_path / "pages", command="dashboard", probe="/favicon.ico", **away) as pages:
+    with start_server(tmp_path / "pages", command="dashboard", probe="/healthz", **away) as pages:
         page = new_context(base_url=pages.url).new_page()
         page.goto("/schedules")
         headline = page.get_by_role("heading", level=1)

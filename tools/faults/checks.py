@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -90,18 +90,25 @@ def duplicates(database: Database) -> int:
 def missing(database: Database, schedule: str, seconds: int) -> int:
     """Return how many slots of a schedule that runs every so many seconds have no run and no skip, or both."""
     key = database.value(f"SELECT \"key\" FROM schedules WHERE id = '{schedule}'")
-    step = seconds * MICROS
-    covered = Counter(
-        row[0] for row in database.rows(f"SELECT DISTINCT slot_at FROM runs WHERE schedule_key = {key}") if row[0]
-    )
-    for first, last, _ in database.rows(
-        f'SELECT first_slot_at, last_slot_at, "count" FROM skips WHERE schedule_key = {key}'
+    return missing_of(database, {int(key): seconds}, f"schedule_key = {key}")
+
+
+def missing_of(database: Database, every: Mapping[int, int], where: str = "1 = 1") -> int:
+    """Return the same for many schedules at once: ``every`` are their keys, and how many seconds each waits."""
+    covered: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for key, slot in database.rows(
+        f"SELECT DISTINCT schedule_key, slot_at FROM runs WHERE {where} AND slot_at IS NOT NULL"
     ):
-        covered.update(range(first, last + 1, step))
-    if not covered:
-        return 0
-    wanted = range(min(covered), max(covered) + 1, step)
-    return sum(covered[slot] != 1 for slot in wanted) + len(covered.keys() - set(wanted))
+        covered[key][slot] += 1
+    for key, first, last in database.rows(f"SELECT schedule_key, first_slot_at, last_slot_at FROM skips WHERE {where}"):
+        if key in every:
+            covered[key].update(range(first, last + 1, every[key] * MICROS))
+    found = 0
+    for key, slots in covered.items():
+        if key in every:
+            wanted = range(min(slots), max(slots) + 1, every[key] * MICROS)
+            found += sum(slots[slot] != 1 for slot in wanted) + len(slots.keys() - set(wanted))
+    return found
 
 
 def uncovered(database: Database) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from enschedule_cli.connection import Surroundings, Target
+from enschedule_cli.connection import Surroundings, Target, open_client
 from enschedule_cli.main import cli
 from enschedule_client import Client, InlineTransport
 from enschedule_core import Cancel, handler
@@ -89,7 +89,7 @@ class Terminal:
 
     def _open(self, target: Target) -> Client:
         self.targets.append(target)
-        return Client(target.url, transport=InlineTransport(self.worker.app), api_key=target.api_key)
+        return open_client(target, InlineTransport(self.worker.app))
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from enschedule_cli.commands.edit import FIELDS
 from enschedule_cli.connection import Surroundings
 from enschedule_cli.main import cli
 from enschedule_core import errors
+from enschedule_core.wire.schedules import ScheduleInput
 
 # --- Schedules ---
 
@@ -106,9 +108,13 @@ def test_everything_is_paused_and_goes_on(terminal, schedule):
         done = terminal("run", schedule)
         assert done.exit_code == 1
         assert "enschedule resume --all lets everything go on" in done.stderr
-        assert terminal("resume", "--all", "--missed", "all").exit_code == 2
+        assert terminal("resume", "--all", "--missed", "some").exit_code == 2
+        with terminal.client() as client:
+            assert client.pause.get()["paused"]
     finally:
-        assert terminal.ok("resume", "--all") == "everything: goes on\n"
+        assert terminal.ok("resume", "--all", "--missed", "latest") == "everything: goes on\n"
+    with terminal.client() as client:
+        assert client.audit.list(limit=1)["items"][0]["detail"] == {"missed": "latest"}
 
 
 # --- edit ---
@@ -131,6 +137,11 @@ def edit(terminal, schedule, tmp_path, monkeypatch):
         return terminal("edit", id)
 
     return run_edit
+
+
+def test_every_field_can_be_edited():
+    short = {"id", "name", "schedule", "timezone", "paused"}  # what edit has another way for, or pause and resume
+    assert set(FIELDS) == set(ScheduleInput().fields) - short
 
 
 def test_an_edit_saves_what_was_changed(terminal, schedule, edit):
@@ -207,7 +218,8 @@ def test_a_run_is_started_in_every_form(terminal, schedule):
     id = int(text.split()[1].rstrip(":"))
     assert text == f"run {id}: queued\n"
     assert int(terminal.ok("run", schedule, "-o", "name")) > id
-    assert json.loads(terminal.ok("run", schedule, "-o", "json"))["schedule"]["id"] == schedule
+    run = json.loads(terminal.ok("run", schedule, "-o", "json"))
+    assert (run["schedule"]["id"], run["origin"]["kind"]) == (schedule, "cli")
     assert "status: queued" in terminal.ok("run", schedule, "-o", "yaml")
 
 

@@ -60,7 +60,7 @@ def test_a_list_says_that_there_is_more(terminal, schedule):
     with terminal.client() as client:
         client.schedules.put(f"{schedule}-2", {"handler": "say", "schedule": "manual"})
     done = terminal("get", "schedules", "-q", schedule, "--limit", "1", "-o", "name", "--sort", "-id")
-    assert (done.stdout, done.stderr) == (f"{schedule}-2\n", "These are the first 1; --limit 0 shows all.\n")
+    assert (done.stdout, done.stderr) == (f"{schedule}-2\n", "There are more; --limit 0 shows all.\n")
     every = terminal("get", "schedules", "-q", schedule, "--limit", "0", "-o", "name")
     assert (len(every.stdout.split()), every.stderr) == (2, "")
     terminal.ok("delete", f"{schedule}-2")
@@ -137,6 +137,8 @@ def test_a_schedule_is_shown_in_full(terminal, name):
         "--set",
         "retry.jitter=0.5",
         "--set",
+        "concurrency_group=erp",
+        "--set",
         "overlap=queue",
         "--title",
         "Ping",
@@ -153,6 +155,8 @@ def test_a_schedule_is_shown_in_full(terminal, name):
         "One.\n  Two.",
         '"å"',
         "Attempts",
+        "Concurrency group",
+        "erp",
     ):
         assert text in shown, text
     assert json.loads(terminal.ok("describe", "schedule", name, "-o", "json"))["retry"]["jitter"] == 0.5

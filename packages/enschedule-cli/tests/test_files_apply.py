@@ -122,6 +122,26 @@ def test_prune_deletes_what_belongs_to_files_has_the_tag_and_stands_in_none(shop
     assert shop.ids() == ["by-hand", "other", "stays"]
 
 
+def test_a_diff_shows_what_prune_would_delete(shop: Shop) -> None:
+    tagged = line("tags: [shop]")
+    shop.write("all.yml", "---\n".join([log("stays", tagged), log("goes", tagged), log("other")]))
+    shop.ok("apply", "-f", "all.yml")
+    shop.write("all.yml", log("stays", tagged))
+    assert shop.ok("diff", "-f", "all.yml") == ""
+    done = shop.run("diff", "-f", "all.yml", "--prune", "-l", "tag=shop")
+    assert done.exit_code == 1
+    assert done.stdout.startswith("--- goes (server)\n+++ goes (deleted)\n@@")
+    assert "\n-  id: goes\n" in done.stdout
+    assert "stays" not in done.stdout
+    assert shop.ids() == ["goes", "other", "stays"]
+    assert "--prune needs -l tag=NAME" in shop.run("diff", "-f", "all.yml", "--prune").stderr
+    assert "-l goes with --prune" in shop.run("diff", "-f", "all.yml", "-l", "tag=shop").stderr
+    shop.write("all.yml", log("stays", tagged, line("colour: red")))
+    done = shop.run("diff", "-f", "all.yml", "--prune", "-l", "tag=shop")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Nothing is deleted while a file has a mistake." in done.stderr
+
+
 def test_prune_needs_a_tag_and_files_without_a_mistake(shop: Shop) -> None:
     shop.write("a.yml", log("a", line("tags: [shop]")))
     shop.ok("apply", "-f", "a.yml")
@@ -179,6 +199,35 @@ def test_variables_are_replaced_only_when_asked_for(shop: Shop) -> None:
     shop.ok("apply", "-f", "a.yml", "--env")
     found = shop.client.schedules.get("a")
     assert (found["data"], found["description"]) == ({"message": "Ada"}, "Ada and ${WHO}")
+
+
+@pytest.mark.parametrize(
+    ("written", "who", "found"),
+    [
+        ("'${WHO:-you}'", None, "you"),
+        ("${WHO:-you and me}", "", "you and me"),
+        ("${WHO:-you}", "Ada", "Ada"),
+        ("'${WHO:-}'", None, ""),
+        ("'$${WHO:-you}'", "Ada", "${WHO:-you}"),
+        ("'${WHO:-a:-b}'", None, "a:-b"),
+    ],
+)
+def test_a_variable_may_have_something_to_stand_in_for_it(
+    shop: Shop, written: str, who: str | None, found: str
+) -> None:
+    shop.write("a.yml", log("a", message=written).replace("{message: ", "\n    message: ").replace("}\n", "\n"))
+    shop.environ |= {} if who is None else {"WHO": who}
+    shop.ok("apply", "-f", "a.yml", "--env")
+    assert shop.client.schedules.get("a")["data"] == {"message": found}
+
+
+@pytest.mark.parametrize("written", ["${WHO-you}", "${:-you}", "${WHO:?no}", "${2}", "${WHO"])
+def test_what_names_no_variable_is_a_mistake_that_shows_how_to_name_one(shop: Shop, written: str) -> None:
+    shop.write("a.yml", log("a", message=f"'{written}'"))
+    done = shop.run("apply", "-f", "a.yml", "--env")
+    assert done.exit_code == 1
+    assert f"a.yml:4:19: spec.data.message: {written} names no environment variable; write ${{NAME}}, " in done.stderr
+    assert shop.ids() == []
 
 
 def test_the_defaults_of_folders_hold_for_what_is_below(shop: Shop) -> None:

@@ -225,8 +225,8 @@ def test_what_is_no_duration(text: Any) -> None:
 def test_variables() -> None:
     replace = sources.from_environment({"A": "1", "B_2": "x y"})
     assert replace("${A}-${B_2}-$A-$${A}-$(date)-100$") == "1-x y-$A-${A}-$(date)-100$"
-    for text in ("${C}", "${A", "${}", "${A:-x}"):
-        with pytest.raises(ValueError, match=r"write \$\$\{ for"):
+    for text in ("${C}", "${A", "${}", "${A-x}"):
+        with pytest.raises(ValueError, match=r"\$\$\{ for \$\{ itself"):
             replace(text)
 
 

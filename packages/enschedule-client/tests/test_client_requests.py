@@ -98,6 +98,12 @@ def test_every_route_has_its_method_path_and_body(client_of):
         assert (asked, seen["body"]) == (expected, body)
 
 
+def test_everything_goes_on_with_what_is_to_become_of_missed_slots(client_of):
+    client = client_of(echo)
+    assert client.pause.end()["body"] == {"paused": False}  # as servers before "missed" know it
+    assert client.pause.end("latest")["body"] == {"paused": False, "missed": "latest"}
+
+
 @pytest.mark.parametrize(
     ("delete", "path"),
     [

@@ -58,6 +58,8 @@ class World:
         self.paused: Json | None = None
         self.database_bytes = 48_000_000
         self.down: Exception | None = None
+        checks = [{"name": name, "ok": True, "detail": ""} for name in ("database", "engine", "handlers")]
+        self.readiness: Json = {"status": "ready", "checks": checks}
         self.output: list[Json] = [
             {"seq": 1, "at": at(seconds=-5), "stream": "stdout", "text": "POST https://erp.internal/export\n"},
             {"seq": 2, "at": at(seconds=-4.9), "stream": "stdout", "text": "resolving erp.internal → 10.4.0.17\n"},
@@ -595,6 +597,10 @@ class FakeClient:
             "auth": {"required": self.world.needs_key, "accounts": False},
             "user": None,
         }
+
+    def ready(self) -> Json:
+        self.world.note("ready")
+        return self.world.readiness
 
     def close(self) -> None:
         pass

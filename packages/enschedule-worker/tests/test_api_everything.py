@@ -22,7 +22,7 @@ def test_everything_is_paused_and_goes_on(api: Any, hourly: Any) -> None:
         problem = api.refused(409, "POST", path, body)
         assert problem["detail"].startswith("Everything is paused by local since 2026-11-24T12:00:00Z until ")
         assert "/api/v1/pause" in problem["hint"]
-    assert api.ok("PUT", "pause", {"paused": False})["paused"] is False
+    assert api.ok("PUT", "pause", {"paused": False, "missed": "latest"})["paused"] is False
     assert api.ok("POST", "schedules/hourly/runs")["status"] == "queued"
 
 
@@ -37,6 +37,9 @@ def test_everything_is_paused_and_goes_on(api: Any, hourly: Any) -> None:
         ({"paused": True, "until": "tomorrow"}, "until"),
         ({"paused": False, "reason": "x"}, "reason"),
         ({"paused": True, "why": "x"}, "why"),
+        ({"paused": True, "missed": "all"}, "missed"),
+        ({"paused": False, "missed": "some"}, "missed"),
+        ({"paused": False, "missed": None}, "missed"),
     ],
 )
 def test_a_wrong_pause_is_refused_at_its_field(api: Any, body: dict[str, Any], field: str) -> None:

@@ -21,8 +21,8 @@ def stop(world: World, **more: Any) -> Any:
     return halting.put(world.database, ACTOR, paused=True, **more)
 
 
-def go_on(world: World) -> Any:
-    return halting.put(world.database, ACTOR, paused=False)
+def go_on(world: World, **more: Any) -> Any:
+    return halting.put(world.database, ACTOR, paused=False, **more)
 
 
 def test_nothing_is_fired_while_everything_is_paused_and_the_loop_rests(world: World) -> None:
@@ -62,6 +62,43 @@ def test_every_slot_is_covered_over_two_pauses_of_everything(world: World) -> No
         world.settle()
     covered = world.slots() + [at for _, first, last, _ in world.skips() for at in range(first, last + 1, 60_000_000)]
     assert sorted(covered) == minutes(1, 2, 3, 4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("missed", "ran", "skipped"),
+    [
+        ("latest", minutes(3, 4), [("all_paused", *minutes(1, 2), 2)]),
+        ("all", minutes(1, 2, 3, 4), []),
+    ],
+)
+def test_its_slots_run_where_whoever_lifts_it_says_so(
+    world: World, missed: str, ran: list[int], skipped: list[Any]
+) -> None:
+    world.add(catch_up={"mode": "none"}, overlap="allow")
+    stop(world)
+    world.advance(180)
+    world.turn()
+    go_on(world, missed=missed)
+    world.advance(65)  # nobody looked at once: the slot since then comes by the schedule's own policy
+    for _ in range(6):
+        world.settle()
+    assert world.slots() == ran
+    assert world.skips() == skipped
+
+
+def test_no_more_slots_run_than_the_catch_up_policy_of_a_schedule_allows(world: World) -> None:
+    world.add(catch_up={"mode": "all", "max": 2})
+    world.add("old", catch_up={"mode": "all", "window_seconds": 90})
+    world.add("off")
+    world.pause("off")
+    stop(world)
+    world.advance(300)
+    go_on(world, missed="all")
+    for _ in range(6):
+        world.settle()
+    assert (world.slots(), world.skips()) == (minutes(4, 5), [("all_paused", *minutes(1, 3), 3)])
+    assert (world.slots("old"), world.skips("old")) == (minutes(4, 5), [("all_paused", *minutes(1, 3), 3)])
+    assert (world.slots("off"), world.schedule("off").paused) == ([], True)
 
 
 def test_slots_that_were_missed_before_it_are_told_apart(world: World) -> None:

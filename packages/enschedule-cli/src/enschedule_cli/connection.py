@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -53,9 +54,25 @@ class Surroundings:
     sleep: Callable[[float], None] = time.sleep
 
 
-def open_client(target: Target) -> Client:
-    """Return a client for ``target``; nothing is sent yet."""
-    return _client_class()(target.url, api_key=target.api_key)
+def open_client(target: Target, transport: Any = None) -> Client:
+    """Return a client for ``target``, over another transport than a socket if one is given; nothing is sent yet.
+
+    By its name the server knows that a run was started at the command line. Raises :class:`click.UsageError` for an
+    address or a key that cannot be one, and says where it came from.
+    """
+    client_class = _client_class()
+    from enschedule_core.errors import ConfigurationError  # noqa: PLC0415 - the client has imported it
+
+    name = f"enschedule-cli/{version('enschedule-cli')}"
+    try:
+        return client_class(target.url, api_key=target.api_key, transport=transport, user_agent=name)
+    except ConfigurationError as problem:
+        argument, _, said = problem.detail.partition(": ")
+        if argument == "url":
+            raise click.UsageError(f"{target.url_from}: {said}") from None
+        raise click.UsageError(
+            f"{target.key_from}: a key is printable ASCII without spaces around it, as the server printed it."
+        ) from None
 
 
 def surroundings() -> Surroundings:
@@ -89,11 +106,15 @@ def find_target(
     keys = [
         (options.get("api_key"), "--api-key"),
         (key_of_context if named else None, own),
-        (_key_of_environment(environ), "environment"),
+        (_key_of_environment(environ), _variable_of_key(environ)),
         (key_of_context, own),
     ]
     key, key_from = next(((value, said) for value, said in keys if value), (None, None))
     return Target(url, url_from, key, key_from)
+
+
+def _variable_of_key(environ: Mapping[str, str]) -> str:
+    return "ENSCHEDULE_API_KEY" if environ.get("ENSCHEDULE_API_KEY") else "ENSCHEDULE_API_KEY_FILE"
 
 
 def _key_of_environment(environ: Mapping[str, str]) -> str | None:

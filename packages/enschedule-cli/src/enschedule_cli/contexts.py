@@ -106,8 +106,8 @@ class Contexts:
 def _path(environ: Mapping[str, str]) -> Path:
     if environ.get("ENSCHEDULE_CONTEXT_FILE"):
         return Path(environ["ENSCHEDULE_CONTEXT_FILE"])
-    home = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".config")
-    return Path(home) / "enschedule" / "contexts.json"
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path's fails for a user without a home
+    return Path(environ.get("XDG_CONFIG_HOME") or Path(home, ".config")) / "enschedule" / "contexts.json"
 
 
 def _entry(name: str, raw: Any) -> Context:

@@ -27,12 +27,21 @@ class Data(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
                 reason = getattr(problem, "strerror", None) or "it is not text in UTF-8"
                 self.fail(f"{str(value)[1:]} cannot be read: {reason}.", param, ctx)
         try:
-            found = json.loads(text)
+            found = json.loads(text, object_pairs_hook=_once)
         except (ValueError, RecursionError) as problem:
             self.fail(f'this is not JSON: {problem}; write for example {{"message": "hello"}}.', param, ctx)
         if not isinstance(found, dict):
             self.fail(f'must be a JSON object, for example {{"message": "hello"}}, not {text[:40]}.', param, ctx)
         return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of an object; one that stands there twice is a mistake, as it is for the API."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice")
+    return found
 
 
 def _read(name: str) -> str:

@@ -64,6 +64,7 @@ def schedule_lines(schedule: Mapping[str, Any], diagnosis: Mapping[str, Any]) ->
         ("Failing since", _at(schedule["failing_since"], zone)),
         ("Open runs", str(schedule["open_runs"] or "")),
         ("Tags", ", ".join(schedule["tags"])),
+        ("Group", schedule["group"]),
         *_policies(schedule),
         ("Managed by", schedule["managed_by"]),
         ("Revision", f"{schedule['revision']}, saved {relative(schedule['updated_at'], now())}"),
@@ -95,7 +96,7 @@ def _policies(schedule: Mapping[str, Any]) -> Iterator[Fact]:
     yield "Overlap", schedule["overlap"]
     yield "Catch-up", catch_up["mode"]
     yield "At once", str(schedule["max_running"] or "")
-    yield "Group", schedule["concurrency_group"]
+    yield "Concurrency group", schedule["concurrency_group"]
     yield "Worker", ", ".join(filter(None, [worker["id"], *worker["tags"]]))
     yield "On success", schedule["on_success"]
     yield "On failure", schedule["on_failure"]

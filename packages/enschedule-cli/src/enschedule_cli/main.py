@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -108,6 +110,9 @@ cli.params.extend(connection_options(hidden=False))
 
 def main() -> None:
     """Run the command that was asked for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")  # what it cannot show is no reason to end
     cli(prog_name="enschedule")
 
 

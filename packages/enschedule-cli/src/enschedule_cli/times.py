@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import click
@@ -83,9 +85,18 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
                 return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
             if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text):
                 return timedelta(seconds=float(text))
-        except OverflowError:
-            self.fail(f"{text} is too long; write for example 15m.", param, ctx)
+        except (OverflowError, ValueError):  # Python reads no number of more than 4,300 digits
+            self.fail(f"{text[:20]} is too long; write for example 15m.", param, ctx)
         return self.fail(f"{value!r} is not a duration; write for example 30s, 15m, 2h or 1d12h.", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds within bounds; click itself takes ``nan`` for one."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; anything else is a usage error that says the bounds."""
+        found = float(super().convert(cast("float", value), param, ctx))
+        return found if isfinite(found) else self.fail(f"{value!r} is not a number of seconds.", param, ctx)
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

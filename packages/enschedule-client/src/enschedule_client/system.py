@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from enschedule_client.call import Call, Repeat, instant, segment
 from enschedule_client.resources import Resource
+from enschedule_client.schedules import Missed
 from enschedule_core.wire.types import (
     ConcurrencyGroup,
     Handler,
@@ -67,9 +68,13 @@ class EverythingPaused(Resource):
         given = {"reason": reason, "until": instant(until, "until")}
         return self._put({"paused": True} | {name: value for name, value in given.items() if value is not None})
 
-    def end(self) -> PauseOfAll:
-        """Let everything go on; slots meanwhile are skipped, and recorded as that."""
-        return self._put({"paused": False})
+    def end(self, missed: Missed = "skip") -> PauseOfAll:
+        """Let everything go on; ``missed`` says what becomes of the slots meanwhile.
+
+        They are skipped, and recorded as that; or the ``latest`` of each schedule runs, or ``all`` of them, as many as
+        its catch-up policy allows.
+        """
+        return self._put({"paused": False} | ({} if missed == "skip" else {"missed": missed}))
 
     def _put(self, body: Mapping[str, Any]) -> PauseOfAll:
         return cast("PauseOfAll", self._caller.json(Call("PUT", "pause", body=body, repeat=Repeat.ALWAYS)))

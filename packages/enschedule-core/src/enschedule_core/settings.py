@@ -107,7 +107,10 @@ def _duration(setting: Setting, text: str) -> timedelta:
     match = _DURATION.fullmatch(text.lower())
     if match is None or match[2] not in _UNITS:
         raise ValueError("is not a duration (a number with s, min, h or d)")
-    return timedelta(seconds=_bounded(setting, float(match[1]) * _UNITS[match[2]]))
+    try:
+        return timedelta(seconds=_bounded(setting, float(match[1]) * _UNITS[match[2]]))
+    except OverflowError:
+        raise ValueError("is too long") from None
 
 
 def _port(_: Setting, text: str) -> int:

@@ -19,7 +19,11 @@ from enschedule_dashboard.views import blueprints
 STATIC = Path(__file__).parent / "static"
 #: Endpoints that answer whoever asks: nothing in them is known only after log-in.
 OPEN_ENDPOINTS = frozenset(
-    {"static", "login.enter", "login.enter_post", "login.set_up", "login.set_up_post", "login.theme", "favicon"}
+    {
+        *("static", "favicon"),
+        *security.FOR_ANY_NAME,
+        *("login.enter", "login.enter_post", "login.set_up", "login.set_up_post", "login.theme"),
+    }
 )
 
 

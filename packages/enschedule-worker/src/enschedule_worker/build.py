@@ -314,7 +314,7 @@ def _open(app: Flask, settings: WorkerSettings) -> Database:
     engine = _bind(app, settings)
     database = Database(engine)  # before the first connection, which has to hear its listeners too
     try:
-        connect.check(engine, settings.database)
+        connect.wait(engine, settings.database, settings.database_wait_seconds)
         if settings.migrate == "check":
             migrate.check(database)
         else:

@@ -46,6 +46,13 @@ DATABASE_SETTINGS = (
     Setting("DB_PORT", Kind.PORT, None, "The port of the server; the usual one without it.", example="5432"),
     Setting("DB_DATABASE", Kind.TEXT, None, "The name of the database; the file, where SQLITE is true."),
     Setting("ORM_LOGGING", Kind.FLAG, False, "true: the log shows every SQL statement, without its values."),
+    Setting(
+        "ENSCHEDULE_DATABASE_WAIT_SECONDS",
+        Kind.DURATION,
+        timedelta(0),
+        "How long a start waits for a database server that does not answer yet.",
+        minimum=0,
+    ),
 )
 
 SETTINGS = (
@@ -208,6 +215,7 @@ class WorkerSettings:
     """Everything that a worker is told. Durations are in seconds; ``database`` is ``None`` where none was named."""
 
     database: Location | None
+    database_wait_seconds: float = 0.0
     orm_logging: bool = False
     api_key: str | None = field(repr=False, default=None)
     admin_account: tuple[str, str] | None = field(repr=False, default=None)
@@ -274,6 +282,7 @@ def read_settings(
     port = values.text("ENSCHEDULE_PORT")
     return WorkerSettings(
         database=locate(_database_variables(values), folder=here),
+        database_wait_seconds=_seconds(values, "DATABASE_WAIT"),
         orm_logging=values.flag("ORM_LOGGING"),
         api_key=values.text("API_KEY"),
         admin_account=_admin_account(values),

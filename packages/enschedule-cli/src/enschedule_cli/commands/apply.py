@@ -24,7 +24,10 @@ Decorated = TypeVar("Decorated", bound=Callable[..., object])
 def files_option(command: Decorated) -> Decorated:
     """Add ``-f`` and ``--env``, as every command has them that reads files."""
     env = click.option(
-        "--env", "use_env", is_flag=True, help="Replace ${NAME} by the environment variable; $${ stays ${."
+        "--env",
+        "use_env",
+        is_flag=True,
+        help="Replace ${NAME}, or ${NAME:-default}, by the environment variable; $${ stays ${.",
     )
     files = click.option(
         "-f",
@@ -36,6 +39,24 @@ def files_option(command: Decorated) -> Decorated:
         help="A file, a folder with all below it, a pattern in quotes, or - for standard input; may be repeated.",
     )
     return files(env(command))
+
+
+def prune_options(what: str) -> Callable[[Decorated], Decorated]:
+    """Add ``--prune``, which does ``what``, and the ``-l`` that it needs."""
+
+    def add(command: Decorated) -> Decorated:
+        tag = click.option("-l", "selectors", multiple=True, metavar="tag=NAME", help="The tag that --prune looks at.")
+        return click.option("--prune", is_flag=True, help=what)(tag(command))
+
+    return add
+
+
+def pruned_tag(selectors: Sequence[str], *, prune: bool) -> str | None:
+    """Return the tags that ``--prune`` looks at, ``None`` without it. Raises :class:`click.UsageError`."""
+    tag = tag_of(selectors, wanted=prune)
+    if tag and not prune:
+        raise click.UsageError("-l goes with --prune.")
+    return tag
 
 
 def tag_of(selectors: Sequence[str], *, wanted: bool) -> str | None:
@@ -64,8 +85,7 @@ def planned(client: Client, files: Sequence[str], *, use_env: bool) -> Plan:
 @click.command()
 @files_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--prune", is_flag=True, help="Delete what belongs to files, has the tag, and stands in none of these.")
-@click.option("-l", "selectors", multiple=True, metavar="tag=NAME", help="The tag that --prune looks at.")
+@prune_options("Delete what belongs to files, has the tag, and stands in none of these.")
 @connected
 def command(
     client: Client, *, files: tuple[str, ...], use_env: bool, dry_run: bool, prune: bool, selectors: tuple[str, ...]
@@ -75,9 +95,7 @@ def command(
     Each is created, updated or left unchanged. A file with a mistake is reported with line and column, and nothing of
     it is applied; the other files are.
     """
-    tag = tag_of(selectors, wanted=prune)
-    if tag and not prune:
-        raise click.UsageError("-l goes with --prune.")
+    tag = pruned_tag(selectors, prune=prune)
     plan = planned(client, files, use_env=use_env)
     now = _now(client)
     done = _say_plan(plan, now) if dry_run else _make(client, plan, now)
@@ -130,10 +148,17 @@ def _make(client: Client, plan: Plan, now: datetime) -> Counter[str]:
 
 def _prune(client: Client, plan: Plan, tag: str, *, dry_run: bool) -> int:
     from enschedule_cli.files.applying import prunable  # noqa: PLC0415
+    from enschedule_core.errors import EnscheduleError, NotFound  # noqa: PLC0415
 
     found = prunable(client, tag, {change.wanted.id for change in plan.changes})
-    for one in found:
+    for number, one in enumerate(found):
         if not dry_run:
-            client.schedules.delete(one["id"])
+            try:
+                client.schedules.delete(one["id"])
+            except NotFound:
+                continue  # somebody else was faster
+            except EnscheduleError as problem:
+                tell(f"{number} of {len(found)} are deleted; what was printed is done. Apply again to finish.")
+                raise refused(problem, one["id"]) from problem
         say(f"{one['id']}: {'would be deleted' if dry_run else 'deleted'}; it was from {one['managed_by']}")
     return len(found)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FIELDS = (
     *("title", "description", "handler", "data", "trigger", "tags", "retry", "timeout_seconds", "overlap", "catch_up"),
     *("on_lost", "on_success", "on_failure", "max_running", "concurrency_group", "worker", "priority", "retention"),
-    *("notify", "env", "runbook", "managed_by"),
+    *("notify", "group", "env", "runbook", "managed_by"),
 )
 
 

@@ -13,7 +13,7 @@ from enschedule_cli import lists, names
 from enschedule_cli.connection import connected
 from enschedule_cli.forms import LIST_FORMS, form_option, list_lines, watch
 from enschedule_cli.terminal import tell
-from enschedule_cli.times import Moment
+from enschedule_cli.times import Moment, Seconds
 
 if TYPE_CHECKING:
     from enschedule_client import Client
@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _DEFAULT_LIMIT = 50
 _LARGEST_PAGE = 200
+_MOST = 1_000_000
 
 
 @click.group()
@@ -41,7 +42,7 @@ def listing(view: lists.View) -> Callable[[Callable[P, Callable[[], list[Any]]]]
         @click.option("-w", "--watch", "watched", is_flag=True, help="Go on until Ctrl-C, and show what changes.")
         @click.option(
             "--every",
-            type=click.FloatRange(0.2, 3600),
+            type=Seconds(0.2, 3600),
             default=2.0,
             show_default=True,
             metavar="SECONDS",
@@ -74,7 +75,7 @@ def limit_option(function: Callable[P, T]) -> Callable[P, T]:
     """Add ``--limit``."""
     return click.option(
         "--limit",
-        type=click.IntRange(0),
+        type=click.IntRange(0, _MOST),
         default=_DEFAULT_LIMIT,
         show_default=True,
         metavar="NUMBER",
@@ -88,7 +89,7 @@ def _some(each: Callable[..., Iterable[T]], limit: int, filters: dict[str, Any])
         return list(each(limit=_LARGEST_PAGE, **filters))
     items = list(islice(each(limit=min(limit + 1, _LARGEST_PAGE), **filters), limit + 1))
     if len(items) > limit:
-        tell(f"These are the first {limit}; --limit 0 shows all.")
+        tell("There are more; --limit 0 shows all.")
     return items[:limit]
 
 

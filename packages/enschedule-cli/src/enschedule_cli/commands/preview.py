@@ -58,7 +58,7 @@ def pointer(text: str, problem: InvalidTrigger) -> list[str]:
     """Return the text with a mark below the place where the mistake is, and what could stand there instead."""
     lines: list[str] = []
     for one in problem.errors:
-        if one.start is not None and one.end is not None:
+        if one.field != "timezone" and one.start is not None and one.end is not None:
             before, marked = clean(text[: one.start]), clean(text[one.start : one.end])
             lines += [clean(text), " " * width_of(before) + "^" * max(1, width_of(marked))]
         if one.suggestion:

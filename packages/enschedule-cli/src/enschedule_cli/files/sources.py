@@ -21,6 +21,7 @@ STDIN_LABEL = "standard input"
 _MAX_BYTES = 16 * 2**20
 _VARIABLE = re.compile(r"\$(?P<escaped>\$)?\{(?P<name>[^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OR = ":-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,15 @@ def _named(given: str) -> Iterator[Source]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for at, folders, files in os.walk(folder):
+    for at, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(ENDINGS) and not name.startswith("."):
                 yield Path(at, name)
+
+
+def _refuse(problem: OSError) -> None:
+    raise click.UsageError(f"-f {problem.filename}: this cannot be read: {problem.strerror}.")
 
 
 def _source(path: Path, root: Path) -> Source:
@@ -121,19 +126,30 @@ def _read(path: Path) -> bytes:
 
 
 def from_environment(environ: Mapping[str, str]) -> Callable[[str], str]:
-    """Return what ``--env`` does to a text: ``${NAME}`` becomes the variable's value, ``$${`` a plain ``${``."""
+    """Return what ``--env`` does to a text: ``${NAME}`` becomes the variable's value, ``$${`` a plain ``${``.
+
+    ``${NAME:-text}`` becomes ``text`` where the variable is not set, or empty, as in a shell.
+    """
 
     def replace(text: str) -> str:
         return _VARIABLE.sub(one, text)
 
     def one(match: re.Match[str]) -> str:
-        name, whole = match["name"], match[0]
+        inside, whole = match["name"], match[0]
         if match["escaped"]:
             return whole[1:]
+        name, either, other = inside.partition(_OR)
         if not whole.endswith("}") or not _NAME.fullmatch(name):
-            raise ValueError(f"{whole} names no environment variable; write $${{ for ${{ itself.")
+            raise ValueError(
+                f"{whole} names no environment variable; write ${{NAME}}, ${{NAME:-default}}, or $${{ for ${{ itself."
+            )
+        if either:
+            return environ.get(name) or other
         if name not in environ:
-            raise ValueError(f"The environment variable {name} is not set; write $${{ for ${{ itself.")
+            raise ValueError(
+                f"The environment variable {name} is not set; write ${{{name}:-default}} to do without, "
+                "or $${ for ${ itself."
+            )
         return environ[name]
 
     return replace

@@ -79,9 +79,8 @@ def documents(specs: Iterable[Mapping[str, Any]]) -> str:
     return "---\n".join(yaml_text.dump({"apiVersion": API_VERSION, "spec": dict(spec)}) for spec in specs)
 
 
-def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any], label: str) -> list[str]:
-    """Return a unified diff from what the server has to what the file ``label`` wants."""
-    old = documents([spec_of(before)]).splitlines() if before is not None else []
-    new = documents([spec_of(after)]).splitlines()
-    id = after["id"]
+def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, label: str) -> list[str]:
+    """Return a unified diff from what the server has to what the file ``label`` wants; one of them may be nothing."""
+    old, new = ([] if one is None else documents([spec_of(one)]).splitlines() for one in (before, after))
+    id = (after or before or {})["id"]
     return list(difflib.unified_diff(old, new, f"{id} (server)", f"{id} ({label})", lineterm="", n=2))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
@@ -15,11 +16,21 @@ from enschedule_core.schedule import ID_PATTERN, is_valid_id
 from enschedule_core.schema import clean_text, unknown_field
 
 _UNKNOWN = "Unknown field."
+# What marshmallow says of a value of another kind, and how we say it.
+_KINDS = {
+    "Not a valid string.": "Must be text",
+    "Not a valid integer.": "Must be a whole number",
+    "Not a valid list.": "Must be a list",
+    "Invalid input type.": "Must be an object",
+    "Field may not be null.": "Must not be null; leave it out instead",
+}
 _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 class Strict(Schema):
-    """A request: what it does not know is refused by name."""
+    """A request: what it does not know is refused by name. ``example`` is one, as JSON, for where it is a part."""
+
+    example: ClassVar[str] = ""
 
     class Meta:
         """Options of marshmallow."""
@@ -166,16 +177,36 @@ def _walk(messages: Any, schema: Any, path: str) -> Iterator[FieldError]:
         known = schema.fields if isinstance(schema, Schema) else {}
         for name, below in messages.items():
             if name == "_schema":
-                yield from _walk(below, None, path)
+                yield from _walk(_in_words(below, getattr(schema, "example", "")), None, path)
                 continue
             place = f"{path}.{name}" if path else str(name)
             if below == [_UNKNOWN]:
                 yield FieldError(place, unknown_field(str(name), (shown.data_key or at for at, shown in known.items())))
                 continue
-            yield from _walk(below, _inner(known.get(name)), place)
+            said = _in_words(below, _example_of(known[name]), known[name]) if name in known else below
+            yield from _walk(said, _inner(known.get(name)), place)
         return
     for message in messages if isinstance(messages, list) else [messages]:
         yield FieldError(path, str(message))
+
+
+def _in_words(messages: Any, example: str, field: fields.Field[Any] | None = None) -> Any:
+    """Return messages with those about the kind of a value in our words, and with what would do."""
+    if not isinstance(messages, list):
+        return messages
+    rule = next((one.error for one in getattr(field, "validators", ()) if isinstance(one, _RULES) and one.error), None)
+    shown = f", for example {example}." if example else "."
+    return [rule or f"{_KINDS[one]}{shown}" if one in _KINDS else one for one in messages]
+
+
+_RULES = (validate.Range, validate.OneOf, validate.Regexp)  # what they say shows what would do
+
+
+def _example_of(field: fields.Field[Any]) -> str:
+    examples = field.metadata.get("examples")
+    if examples:
+        return json.dumps(examples[0])
+    return str(getattr(_inner(field), "example", ""))
 
 
 def _inner(field: fields.Field[Any] | None) -> Schema | None:

@@ -183,10 +183,11 @@ def _check_id(text: str, findings: Findings) -> None:
 
 def _given_trigger(raw: Mapping[str, Any], default_timezone: str) -> GivenTrigger | None:
     name = "schedule" if "schedule" in raw else "trigger"
-    if name not in raw:
-        return None
-    beside = raw.get("timezone")
-    return GivenTrigger(raw[name], name, default_timezone, beside if isinstance(beside, str) else None)
+    zone = raw.get("timezone")
+    beside = zone if isinstance(zone, str) else None
+    if name not in raw:  # by hand, and what is said about the zone holds for a trigger that comes later
+        return GivenTrigger({"kind": Manual.kind}, name, default_timezone, beside) if beside else None
+    return GivenTrigger(raw[name], name, default_timezone, beside)
 
 
 def _trigger(given: GivenTrigger | None, findings: Findings) -> Trigger:

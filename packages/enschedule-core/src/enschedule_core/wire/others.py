@@ -35,17 +35,26 @@ class HandlerVersionQuery(Strict):
 
 
 class PauseAllInput(Strict):
-    """Pause everything, or let it go on; without ``until``, until somebody says so."""
+    """Pause everything, or let it go on; without ``until``, until somebody says so.
+
+    ``missed`` says what becomes of the slots meanwhile, when it goes on.
+    """
 
     paused = Flag(required=True)
     reason = Text(longest=500, allow_none=True)
     until = Instant(allow_none=True, metadata={"type": "string", "format": "date-time"})
+    missed = fields.String(
+        validate=validate.OneOf(["skip", "latest", "all"], error="Must be one of: skip, latest, all."),
+        metadata={"description": "For letting it go on: what becomes of the slots meanwhile; skip without"},
+    )
 
     @validates_schema
     def _check(self, data: Mapping[str, Any], **_: Any) -> None:
         for name in ("reason", "until"):
             if not data["paused"] and data.get(name) is not None:
                 raise ValidationError("Belongs to a pause; leave it out to let everything go on.", name)
+        if data["paused"] and "missed" in data:
+            raise ValidationError("Belongs to letting everything go on; leave it out of a pause.", "missed")
 
 
 class ConcurrencyGroupInput(Strict):

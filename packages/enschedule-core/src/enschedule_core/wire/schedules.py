@@ -35,6 +35,7 @@ from enschedule_core.triggers.kinds import KINDS
 from enschedule_core.wire.common import (
     Flag,
     Instant,
+    Number,
     Pattern,
     Strict,
     Text,
@@ -121,17 +122,22 @@ class HandlerField(fields.Field[tuple[str, int | None]]):
 class RetryInput(Strict):
     """How often and how soon a failed run is tried again; ``max_attempts`` counts the first one."""
 
+    example = '{"max_attempts": 3}'
+
     max_attempts = whole(least=1, most=1000, metadata={"default": 1})
     delay_seconds = seconds(least=0, most=YEAR_SECONDS, metadata={"default": 60})
     backoff = choice(Backoff, metadata={"default": "constant"})
     max_delay_seconds = seconds(least=0, most=YEAR_SECONDS, metadata={"default": 3600})
-    jitter = seconds(
-        least=0, most=1, metadata={"default": 0, "description": "Share of the delay added at random, 0 to 1"}
+    jitter = Number(
+        validate=validate.Range(0, 1, error="Must be a share from 0 to 1, for example 0.1."),
+        metadata={"default": 0, "description": "Share of the delay added at random, 0 to 1"},
     )
 
 
 class CatchUpInput(Strict):
     """Which missed slots run once a worker is back."""
+
+    example = '{"mode": "all"}'
 
     mode = choice(CatchUpMode, metadata={"default": "latest"})
     window_seconds = seconds(least=0, most=YEAR_SECONDS, allow_none=True)
@@ -140,6 +146,8 @@ class CatchUpInput(Strict):
 
 class RetentionInput(Strict):
     """How long runs are kept; what is left out is the worker's setting."""
+
+    example = '{"days": 30}'
 
     days = whole(least=0, most=36_500, allow_none=True, metadata={"description": "Since a run ended; 0 keeps for ever"})
     runs = whole(least=0, most=1_000_000, allow_none=True, metadata={"description": "The newest stay, whatever age"})
@@ -156,6 +164,8 @@ def _check_worker_tag(tag: str) -> None:
 class BindingInput(Strict):
     """Which workers may run the schedule: the one with this id, and only with all of these tags."""
 
+    example = '{"tags": ["gpu"]}'
+
     id = fields.String(
         allow_none=True,
         validate=Pattern(WORKER_NAME_PATTERN, error="Must be the id of a worker, for example web-1."),
@@ -163,6 +173,7 @@ class BindingInput(Strict):
     tags = fields.List(
         fields.String(validate=_check_worker_tag, metadata={"pattern": whole_pattern(WORKER_TAG_PATTERN)}),
         validate=validate.Length(max=WORKER_TAGS_MAX, error=f"At most {WORKER_TAGS_MAX} tags."),
+        metadata={"examples": [["gpu"]]},
     )
 
 
@@ -237,6 +248,7 @@ class ScheduleInput(Strict):
     tags = fields.List(
         fields.String(validate=_check_tag, metadata={"pattern": whole_pattern(TAG_PATTERN)}),
         validate=validate.Length(max=TAGS_MAX, error=f"At most {TAGS_MAX} tags."),
+        metadata={"examples": [["shop"]]},
     )
     priority = whole(least=-1000, most=1000)
     max_running = whole(least=1, most=10_000, allow_none=True, metadata={"description": "Runs at once, at most"})

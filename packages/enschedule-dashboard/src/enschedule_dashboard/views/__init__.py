@@ -13,6 +13,7 @@ from enschedule_dashboard.views import (
     handlers,
     home,
     login,
+    probes,
     profile,
     run,
     runs,
@@ -39,5 +40,6 @@ def blueprints() -> tuple[Blueprint, ...]:
         login,
         admin,
         profile,
+        probes,
     )
     return tuple(module.blueprint for module in modules)

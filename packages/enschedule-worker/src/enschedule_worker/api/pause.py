@@ -33,6 +33,11 @@ def get_pause() -> Response:
 def put_pause(body: dict[str, Any]) -> Response:
     """Pause everything, or let it go on; each schedule keeps its own state."""
     found = halting.put(
-        context().database, actor(), paused=body["paused"], reason=body.get("reason"), until=body.get("until")
+        context().database,
+        actor(),
+        paused=body["paused"],
+        reason=body.get("reason"),
+        until=body.get("until"),
+        missed=body.get("missed", "skip"),
     )
     return answer(found)

@@ -141,7 +141,7 @@ def _fire(
         return
     over = halt.read(row.last_halt)
     if over is not None and mode is None and row.due_at < (over.lifted_at or 0):
-        _skip_halted(tx, row, over)
+        _settle_halted(tx, batch, row, over)
         return
     trigger, policies = trigger_of(row.trigger), policies_of(row.policies)
     catch_up = policies.catch_up if mode is None else replace(policies.catch_up, mode=mode)
@@ -247,6 +247,20 @@ def _end_pause(tx: Transaction, row: Row[Any]) -> None:
 def skip_paused(tx: Transaction, row: Row[Any], *, before: int) -> None:
     """Record the slots before an instant (microseconds) as skipped by a pause; the first one since is due next."""
     _skip_until(tx, row, [(SkipReason.PAUSED, before)])
+
+
+def _settle_halted(tx: Transaction, batch: _Batch, row: Row[Any], over: halt.Halt) -> None:
+    """Decide over the slots up to the end of a pause of everything, as whoever lifted it said; later ones come next."""
+    assert over.lifted_at is not None
+    if over.missed == "skip":
+        _skip_halted(tx, row, over)
+        return
+    policies = policies_of(row.policies)
+    catch_up = replace(policies.catch_up, mode=CatchUpMode(over.missed))
+    last = from_micros(over.lifted_at - 1)
+    found = plan(trigger_of(row.trigger), due_at=from_micros(row.due_at), now=last, catch_up=catch_up)
+    skipped = [skips.Skipped(SkipReason.ALL_PAUSED, one.first, one.last, one.count) for one in found.skip]
+    _carry_out(tx, batch, row, found, skipped, policies)
 
 
 def _skip_halted(tx: Transaction, row: Row[Any], over: halt.Halt) -> None:

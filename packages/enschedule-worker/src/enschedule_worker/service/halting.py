@@ -24,12 +24,19 @@ def get(database: Database, actor: Actor) -> dict[str, Any]:
 
 
 def put(
-    database: Database, actor: Actor, *, paused: bool, reason: str | None = None, until: datetime | None = None
+    database: Database,
+    actor: Actor,
+    *,
+    paused: bool,
+    reason: str | None = None,
+    until: datetime | None = None,
+    missed: str = "skip",
 ) -> dict[str, Any]:
     """Pause everything, or let it go on.
 
     While it lasts nothing is fired, claimed or started by hand; what runs goes on. Pausing again replaces reason and
-    end, and keeps who began it and when. Raises :class:`InvalidInput` for an end in the past.
+    end, and keeps who began it and when. ``missed`` is for letting it go on: ``skip``, ``latest`` or ``all`` (at most
+    as many as each schedule's catch-up policy allows). Raises :class:`InvalidInput` for an end in the past.
     """
     with writing(database, actor, Permission.OPERATE) as tx:
         if until is not None and to_micros(until) <= tx.now:
@@ -38,7 +45,7 @@ def put(
         if paused:
             _begin(tx, actor, reason, until)
         else:
-            _end(tx, actor, at=tx.now + 1)  # the slot of this very instant came while it was on
+            _end(tx, actor, at=tx.now + 1, missed=missed)  # the slot of this very instant came while it was on
         tx.wake_engine()
         return _wire(tx, actor, halt.current(tx))
 
@@ -50,9 +57,9 @@ def _begin(tx: Transaction, actor: Actor, reason: str | None, until: datetime | 
     audit.record(tx, actor, "pause", "everything", "", detail={"reason": reason, "until": format_instant(until)})
 
 
-def _end(tx: Transaction, actor: Actor, *, at: int) -> None:
-    if halt.end(tx, at=at) is not None:
-        audit.record(tx, actor, "resume", "everything", "")
+def _end(tx: Transaction, actor: Actor, *, at: int, missed: str = "skip") -> None:
+    if halt.end(tx, at=at, missed=missed) is not None:
+        audit.record(tx, actor, "resume", "everything", "", detail={"missed": missed})
 
 
 def end_if_over(database: Database) -> None:

@@ -6,7 +6,9 @@ ended by the server after 15 s, because others wait for what it has locked.
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event, exc
@@ -17,11 +19,13 @@ from enschedule_worker.store import troubles
 from enschedule_worker.store.files import BUSY_TIMEOUT_SECONDS
 from enschedule_worker.store.location import Location, Server
 
+logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 20
 STATEMENT_SECONDS = 60
 IDLE_IN_TRANSACTION_SECONDS = 15
 _PING_AFTER_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS, _SAY_EVERY_SECONDS = 0.5, 5.0
 _LEAST_VERSIONS = {"postgresql": (12,), "mysql": (8, 0, 1), "mariadb": (10, 6), "mssql": (13,)}
 
 
@@ -137,6 +141,37 @@ def check(engine: Engine, location: Location) -> None:
         if server is None:
             raise
         raise troubles.refusal(problem, location, server) from None
+
+
+def wait(
+    engine: Engine,
+    location: Location,
+    seconds: float,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> None:
+    """Do as :func:`check`, for up to ``seconds`` again and again while nobody answers at the server's address.
+
+    What no waiting helps with (a password, an unknown database, an old version) is raised at once.
+    """
+    until = monotonic() + seconds
+    said_at: float | None = None
+    while True:
+        try:
+            check(engine, location)
+        except troubles.NotThere as problem:
+            now = monotonic()
+            if now >= until:
+                raise
+            if said_at is None or now - said_at >= _SAY_EVERY_SECONDS:
+                said_at = now
+                logger.warning("%s Waiting for it, for %.0f s at most.", problem.detail, until - now)
+            sleep(min(_LOOK_AGAIN_SECONDS, until - now))
+        else:
+            if said_at is not None:
+                logger.warning("%s: the database answers now.", location.variable)
+            return
 
 
 def _check_version(connection: Connection, location: Location, server: Server) -> None:

@@ -19,13 +19,17 @@ _LAST = "pause:last"
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A pause of everything; instants are microseconds. ``lifted_at`` is ``None`` while it lasts."""
+    """A pause of everything; instants are microseconds. ``lifted_at`` is ``None`` while it lasts.
+
+    ``missed`` says what becomes of the slots in it once it is over: ``skip``, ``latest`` or ``all``.
+    """
 
     at: int
     by: str
     reason: str | None = None
     until: int | None = None
     lifted_at: int | None = None
+    missed: str = "skip"
 
 
 def is_on() -> ColumnElement[bool]:
@@ -53,14 +57,15 @@ def begin(tx: Transaction, halt: Halt) -> None:
     state.put(tx, _NOW, json.dumps(asdict(halt)))
 
 
-def end(tx: Transaction, *, at: int) -> Halt | None:
+def end(tx: Transaction, *, at: int, missed: str = "skip") -> Halt | None:
     """Lift the pause as of ``at`` and return it; ``None`` if there is none, or somebody else has just lifted it.
 
-    It is kept as the last one: the slots in it are recorded as skipped when their schedules are looked at next.
+    It is kept as the last one: when their schedules are looked at next, the slots in it are recorded as skipped, or
+    run as ``missed`` says.
     """
     found = current(tx)
     if found is None or not state.remove(tx, _NOW):
         return None
-    over = Halt(found.at, found.by, found.reason, found.until, at)
+    over = Halt(found.at, found.by, found.reason, found.until, at, missed)
     state.put(tx, _LAST, json.dumps(asdict(over)))
     return over

@@ -181,7 +181,7 @@ def sqlite_file(text: str, *, folder: Path, variable: str = "SQLITE") -> Locatio
     """Return the location of a database file, after seeing that it can be opened and written."""
     if "://" in text:
         raise ConfigurationError(
-            f"{variable}: {text!r} is a URI, and SQLite takes a path.",
+            f"{variable}: a URI ({text.partition('://')[0]}://…) stands there, and SQLite takes a path.",
             hint="For example SQLITE=/var/lib/enschedule/enschedule.db",
         )
     path = (folder / Path(text).expanduser()).absolute()
@@ -253,8 +253,10 @@ def _port(text: str, variable: str, server: Server) -> int:
     if not text:
         return server.port
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= 65_535:
+        valid = server.port if variable == "DB_PORT" else server.example
         raise ConfigurationError(
-            f"{variable}: the port {text!r} is not a number between 1 and 65535.", hint=f"For example {server.port}"
+            f"{variable}: the port {text!r} is not a number between 1 and 65535.",
+            hint=f"For example {variable}={valid}",
         )
     return int(text)
 

@@ -11,6 +11,10 @@ from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_worker.store.location import Location, Server
 
 
+class NotThere(ConfigurationError):
+    """Nobody answers at the address of the database, or not yet: it may be there a moment later."""
+
+
 class Trouble(Enum):
     """What became of a transaction, as far as the driver's error says."""
 
@@ -136,7 +140,7 @@ def refusal(problem: Exception, location: Location, server: Server) -> Configura
             f"{variable}: the driver {server.driver} refuses a parameter of the URI: {said}.",
             hint=f"For example {variable}={server.example}",
         )
-    return ConfigurationError(
+    return NotThere(
         f"{variable}: {server.title} on {place} cannot be reached: {said}.",
         hint=f"Is it running, and is this its address? For example {variable}={server.example}",
     )
