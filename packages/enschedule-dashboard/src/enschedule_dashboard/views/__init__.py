@@ -18,6 +18,7 @@ from enschedule_dashboard.views import (
     runs,
     schedule,
     schedules,
+    secrets,
     workers,
 )
 
@@ -38,6 +39,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         go,
         login,
         admin,
+        secrets,
         profile,
     )
     return tuple(module.blueprint for module in modules)

@@ -16,7 +16,7 @@ from sqlalchemy import Row, func, insert, select, update
 from enschedule_core.schedule import NOTIFY_NOBODY
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Notice, Output, Run, Schedule
-from enschedule_worker.store.seal import seal, unseal
+from enschedule_worker.store.seal import Unreadable
 from enschedule_worker.store.standing import Turn
 from enschedule_worker.store.tables import table_of
 
@@ -50,7 +50,7 @@ def queue(tx: Transaction, turns: Sequence[Turn], default_url: str | None) -> No
             "kind": FAILING if turn.is_failing else RECOVERED,
             "schedule_key": turn.schedule_key,
             "run_id": turn.run_id,
-            "url": seal(url),
+            "url": tx.keyring.hide(url),
             "created_at": tx.now,
             "send_at": tx.now,
             "attempts": 0,
@@ -89,9 +89,17 @@ def due(tx: Transaction, limit: int) -> list[Due]:
         .limit(limit)
     )
     return [
-        Due(row.id, row.kind, row.schedule_key, row.run_id, unseal(row.url), row.created_at, row.send_at, row.attempts)
+        Due(row.id, row.kind, row.schedule_key, row.run_id, _opened(tx, row), row.created_at, row.send_at, row.attempts)
         for row in rows
     ]
+
+
+def _opened(tx: Transaction, row: Row[Any]) -> str:
+    """Return whom to tell; nothing that could be an address where no key of this worker opens it."""
+    try:
+        return tx.keyring.reveal(row.url)
+    except Unreadable:
+        return ""
 
 
 def next_at(tx: Transaction) -> int | None:
