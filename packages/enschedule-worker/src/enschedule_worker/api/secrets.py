@@ -85,7 +85,7 @@ def rotate_secrets(body: dict[str, Any]) -> Response:
 
 def _is_place(kind: str, keys: list[Any]) -> bool:
     """Return whether a cursor names a place that there may be."""
-    wanted: dict[str, tuple[type, ...]] = {"secret": (str,), "revision": (int, int), "run": (int,)}
+    wanted: dict[str, tuple[type, ...]] = {"secret": (str,), "schedule": (int,), "revision": (int, int), "run": (int,)}
     kinds = wanted.get(kind)
     if kinds is None or kind not in KINDS:
         return False

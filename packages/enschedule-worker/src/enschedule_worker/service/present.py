@@ -19,7 +19,7 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import NOTIFY_NOBODY, Policies
 from enschedule_core.triggers import Trigger
 from enschedule_worker.service.firing import trigger_of
-from enschedule_worker.store import recent
+from enschedule_worker.store import receivers, recent
 from enschedule_worker.store.schedules import DELETED_MARK
 
 logger = logging.getLogger(__name__)
@@ -87,11 +87,17 @@ def definition(row: Row[Any]) -> dict[str, Any]:
         "trigger": json.loads(row.trigger),
         **_DEFAULTS,  # of a policy that is younger than the row
         **json.loads(row.policies),
+        **({} if row.notify_address is None else {"notify": row.notify_address}),
         "tags": json.loads(row.tags),
         "env": {} if row.env is None else json.loads(row.env),
         "runbook": row.runbook,
         "managed_by": row.managed_by,
     }
+
+
+def writable(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition as somebody may send it back: with the address of notices as it is shown."""
+    return {**definition, "notify": masked(definition["notify"])}
 
 
 def schedule(row: Row[Any]) -> dict[str, Any]:
@@ -133,6 +139,8 @@ def masked(url: str | None) -> str | None:
     """Return an address without what may be secret of it: user and password, path and query."""
     if url is None or url == NOTIFY_NOBODY:
         return url
+    if receivers.is_hidden(url):
+        return receivers.shown_of(url)
     parts = urlsplit(url)
     secret = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{MASK}" if secret else url

@@ -21,10 +21,11 @@ from enschedule_worker.service import auditing, chains, firing, ownership, pausi
 from enschedule_worker.service.access import allow, changing, home_of, reading
 from enschedule_worker.service.finding import check_revision, existing
 from enschedule_worker.service.handlers import settle_version
-from enschedule_worker.store import audit, bindings, limits, runs, secrets, state, users
+from enschedule_worker.store import audit, bindings, limits, receivers, runs, secrets, state, users
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
+from enschedule_worker.store.seal import Unreadable
 
 _KEPT = ("title", "handler", "trigger")
 """What the audit keeps of a schedule that is made or deleted; the whole of it is in its revisions."""
@@ -117,7 +118,7 @@ def edit(
     with changing(database, actor, Permission.EDIT) as tx:
         row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
         check_revision(row, if_match)
-        whole = merged(present.definition(row), patch)
+        whole = merged(present.writable(present.definition(row)), patch)
         definition = Definition.from_wire(whole, id=schedule_id, default_timezone=default_timezone)
         return _update(tx, registry, actor, row, replace(definition, says_owner="managed_by" in patch))
 
@@ -175,23 +176,38 @@ def revert(database: Database, registry: Registry, actor: Actor, schedule_id: st
     """
     with changing(database, actor, Permission.EDIT) as tx:
         row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
-        definition = ownership.owners_definition(tx, row)
-        return _update(tx, registry, actor, row, definition, said=definition.data)
+        said = ownership.said_by_owner_before(tx, row)
+        definition = Definition.from_wire(present.writable(said), id=row.id)
+        return _update(tx, registry, actor, row, definition, said=said)
 
 
-def _unmasked(definition: Definition, row: Row[Any] | None) -> Definition:
-    """Return the definition with the stored address where it names that as it was shown: without what is secret of it.
+def _with_receiver(tx: Transaction, definition: Definition, stored: str | None) -> Definition:
+    """Return the definition with the address of its notices as it is stored: sealed where there is a key.
 
-    Raises :class:`InvalidInput` for one that was shown of something else.
+    ``stored`` is the one there, which stays where it is named as it was shown, without what is secret of it. Raises
+    :class:`InvalidInput` for one that was shown of something else.
     """
-    shown = definition.policies.notify
-    if shown is None or not shown.endswith(f"/{present.MASK}"):
+    address = definition.policies.notify
+    if address is None:
         return definition
-    stored = None if row is None else present.definition(row)["notify"]
-    if present.masked(stored) != shown:
-        message = f"{present.MASK} stands for what is not shown; write the whole address."
-        raise InvalidInput(f"notify: {message}", errors=[FieldError("notify", message)])
-    return replace(definition, policies=replace(definition.policies, notify=stored))
+    if address.endswith(f"/{present.MASK}"):
+        if present.masked(stored) != address:
+            message = f"{present.MASK} stands for what is not shown; write the whole address."
+            raise InvalidInput(f"notify: {message}", errors=[FieldError("notify", message)])
+        return replace(definition, policies=replace(definition.policies, notify=stored))
+    shown = present.masked(address)
+    if not tx.keyring or shown is None or shown == address:
+        return definition
+    is_same = receivers.is_hidden(stored) and _opens_to(tx, str(stored), address)
+    hidden = stored if is_same else receivers.hidden(tx.keyring, address, shown=shown)
+    return replace(definition, policies=replace(definition.policies, notify=hidden))
+
+
+def _opens_to(tx: Transaction, stored: str, address: str) -> bool:
+    try:
+        return receivers.opened(tx.keyring, stored) == address
+    except Unreadable:
+        return False
 
 
 def settle(
@@ -207,7 +223,8 @@ def settle(
     """Return the definition with its handler's version, once all is checked that the database and handlers know.
 
     ``row`` is the schedule that it is for; ``known`` are ids that will be there by then. What is secret in its data is
-    sealed; what it keeps sealed is that of ``row``, or of the stored data ``said``. Raises what :func:`create` raises.
+    sealed; what it keeps sealed is that of ``row``, or of the stored definition ``said``. Raises what :func:`create`
+    raises.
     """
     before = None if row is None else present.definition(row)
     if before is None or canonical(before["trigger"]) != canonical(definition.trigger.to_wire()):
@@ -215,7 +232,9 @@ def settle(
     stored = row.handler_version if row is not None and row.handler_id == definition.handler_id else None
     handler = settle_version(tx, definition.handler_id, definition.handler_version, stored=stored)
     settled = definition if row is None else ownership.owned(definition, row)
-    settled = _unmasked(settled.with_version(handler.version), row)
+    stored_whole = said if said is not None else before
+    address = None if stored_whole is None else stored_whole["notify"]
+    settled = _with_receiver(tx, settled.with_version(handler.version), address)
     group = group_key(tx, actor, settled, row)
     settled = _with_secrets(tx, registry, settled, handler, row, group=group, said=said)
     chains.check(tx, str(settled.id), settled.policies, row, group=group, known=known)
@@ -235,7 +254,7 @@ def _with_secrets(
     """Return the definition with its data as they are stored, once they fit the handler; what is as it was passes."""
     before = None if row is None else present.definition(row)
     same_handler = before is not None and before["handler"]["id"] == handler.id
-    stored = said if said is not None else (before["data"] if before is not None and same_handler else None)
+    stored = said["data"] if said is not None else (before["data"] if before is not None and same_handler else None)
     why_not = " for another handler" if before is not None and not same_handler else ""
     data = secret_data.with_kept(definition.data, stored, why_not=why_not)
     moved = row is None or row.group_id != group
@@ -292,6 +311,7 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
 def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
     """Return the columns that say the definition, except for id and data."""
     policies = definition.policies
+    hidden = receivers.is_hidden(policies.notify)
     return {
         "title": definition.title,
         "description": definition.description,
@@ -299,7 +319,10 @@ def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
         "handler_version": definition.handler_version,
         "trigger_kind": definition.trigger.kind,
         "trigger": encode_json(definition.trigger.to_wire()),
-        "policies": encode_json(policies.to_wire()),
+        "policies": encode_json(
+            {**policies.to_wire(), "notify": present.masked(policies.notify) if hidden else policies.notify}
+        ),
+        "notify_address": policies.notify if hidden else None,
         "overlap": policies.overlap.value,
         "priority": policies.priority,
         "max_running": policies.max_running,

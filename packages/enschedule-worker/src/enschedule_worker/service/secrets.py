@@ -16,7 +16,7 @@ from enschedule_core.errors import FieldError, InvalidInput, NotFound
 from enschedule_core.masking import recent
 from enschedule_core.schema import encode_json
 from enschedule_worker.service.access import reading, writing
-from enschedule_worker.store import audit, users
+from enschedule_worker.store import audit, receivers, users
 from enschedule_worker.store import secrets as store
 from enschedule_worker.store.database import Database, Transaction
 from enschedule_worker.store.seal import VARIABLE, Keyring, NoKey, Unreadable
@@ -46,8 +46,8 @@ def get(database: Database, actor: Actor, name: str) -> dict[str, Any]:
 def put(database: Database, actor: Actor, name: str, value: str, *, group: Any = STAYS) -> tuple[dict[str, Any], bool]:
     """Keep a value under a name; return the secret, and whether it is new. Runs that begin later get the new value.
 
-    ``group`` is the id of the one whose schedules may use it, ``None`` lets all. Raises :class:`InvalidInput` for a name
-    that cannot be one, a group that is not there, and where there is no key to encrypt with.
+    ``group`` is the id of the one whose schedules may use it, ``None`` lets all. Raises :class:`InvalidInput` for a
+    name that cannot be one, a group that is not there, and where there is no key to encrypt with.
     """
     _check_name(name)
     with writing(database, actor, Permission.ADMIN) as tx:
@@ -190,11 +190,27 @@ def _anew(keyring: Keyring, row: store.SealedRow) -> tuple[dict[str, str], bool]
             lost = True
             return sealed
 
-    if row.kind == "secret":
-        return {name: again(text) for name, text in row.texts.items()}, lost
-
     def member(_: secret.Path, one: Any) -> Any:
         return {secret.SEALED: again(one[secret.SEALED])} if secret.is_sealed(one) else one
 
-    texts = {name: encode_json(secret.replaced(json.loads(text), member)) for name, text in row.texts.items()}
+    def whole(column: str, text: str) -> str:
+        if column == "value":
+            return again(text)
+        if column == "notify_address":
+            return address(text)
+        found = json.loads(text)
+        if column == "definition":
+            hidden = receivers.is_hidden(found.get("notify"))
+            return encode_json({**found, "notify": address(found["notify"])}) if hidden else text
+        return encode_json(secret.replaced(found, member))
+
+    def address(stored: str) -> str:
+        nonlocal lost
+        try:
+            return receivers.anew(keyring, stored)
+        except Unreadable:
+            lost = True
+            return stored
+
+    texts = {column: whole(column, text) for column, text in row.texts.items()}
     return texts, lost

@@ -107,6 +107,7 @@ class Schedule(Base):
     trigger_kind: Mapped[str] = mapped_column(short(20))
     trigger: Mapped[str] = mapped_column(short(2000))  # the wire form as JSON
     policies: Mapped[str] = mapped_column(short(2000))  # the wire form as JSON
+    notify_address: Mapped[str | None] = mapped_column(LongText)  # where it is sealed; policies has what may be seen
     tags: Mapped[str] = mapped_column(short(2000))  # a JSON list; schedule_tags is its index
     runbook: Mapped[str | None] = mapped_column(short(500))
     managed_by: Mapped[str | None] = mapped_column(short(500))

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Row, func, insert, select, update
 
 from enschedule_core.schedule import NOTIFY_NOBODY
+from enschedule_worker.store import receivers
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Notice, Output, Run, Schedule
 from enschedule_worker.store.seal import Unreadable
@@ -43,8 +44,9 @@ def queue(tx: Transaction, turns: Sequence[Turn], default_url: str | None) -> No
     if not turns:
         return
     keys = sorted({turn.schedule_key for turn in turns})
-    rows = tx.execute(select(Schedule.key, Schedule.policies, Schedule.deleted_at).where(Schedule.key.in_(keys)))
-    urls = {row.key: _url(row, default_url) for row in rows}
+    columns = (Schedule.key, Schedule.policies, Schedule.notify_address, Schedule.deleted_at)
+    rows = tx.execute(select(*columns).where(Schedule.key.in_(keys)))
+    urls = {row.key: _url(tx, row, default_url) for row in rows}
     made = [
         {
             "kind": FAILING if turn.is_failing else RECOVERED,
@@ -63,8 +65,13 @@ def queue(tx: Transaction, turns: Sequence[Turn], default_url: str | None) -> No
         tx.tell_sender()
 
 
-def _url(row: Row[Any], default_url: str | None) -> str | None:
+def _url(tx: Transaction, row: Row[Any], default_url: str | None) -> str | None:
     """Return whom to tell; nobody of a schedule that was deleted while its last run went on."""
+    if row.deleted_at is None and row.notify_address is not None:
+        try:
+            return receivers.opened(tx.keyring, row.notify_address)
+        except Unreadable:
+            return ""
     named = json.loads(row.policies).get("notify")
     if row.deleted_at is not None or named == NOTIFY_NOBODY:
         return None

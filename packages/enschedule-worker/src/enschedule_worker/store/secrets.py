@@ -106,6 +106,7 @@ def forget_uses(tx: Transaction, schedule_key: int) -> None:
 # ---------------------------------------------------------------- everything that is sealed
 
 _MARK = f'"{SEALED}":"'
+_ADDRESS = '"notify":"sealed:'
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class SealedRow:
     texts: Mapping[str, str]
 
 
-KINDS = ("secret", "revision", "run")
+KINDS = ("secret", "schedule", "revision", "run")
 
 
 def sealed_rows(tx: Transaction, kind: str, after: tuple[Any, ...] | None, limit: int) -> list[SealedRow]:
@@ -126,19 +127,29 @@ def sealed_rows(tx: Transaction, kind: str, after: tuple[Any, ...] | None, limit
         statement = select(Secret.name, Secret.value).order_by(Secret.name).limit(limit)
         rows = tx.execute(statement if after is None else statement.where(Secret.name > after[0]))
         return [SealedRow(kind, (row.name,), {"value": row.value}) for row in rows]
+    if kind == "schedule":
+        addresses = select(Schedule.key, Schedule.notify_address).where(Schedule.notify_address.is_not(None))
+        addresses = addresses.where(Schedule.key > (after[0] if after else 0)).order_by(Schedule.key).limit(limit)
+        return [SealedRow(kind, (row.key,), {"notify_address": row.notify_address}) for row in tx.execute(addresses)]
     if kind == "run":
         statement = select(RunDetail.run_id, RunDetail.data).where(RunDetail.data.contains(_MARK, autoescape=True))
         statement = statement.where(RunDetail.run_id > (after[0] if after else 0)).order_by(RunDetail.run_id)
         return [SealedRow(kind, (row.run_id,), {"data": row.data}) for row in tx.execute(statement.limit(limit))]
     key, revision = after or (0, 0)
     place = or_(Revision.schedule_key > key, and_(Revision.schedule_key == key, Revision.revision > revision))
+    has_some = or_(
+        Revision.data.contains(_MARK, autoescape=True), Revision.definition.contains(_ADDRESS, autoescape=True)
+    )
     found = (
-        select(Revision.schedule_key, Revision.revision, Revision.data)
-        .where(place, Revision.data.contains(_MARK, autoescape=True))
+        select(Revision.schedule_key, Revision.revision, Revision.data, Revision.definition)
+        .where(place, has_some)
         .order_by(Revision.schedule_key, Revision.revision)
         .limit(limit)
     )
-    return [SealedRow(kind, (row.schedule_key, row.revision), {"data": row.data}) for row in tx.execute(found)]
+    return [
+        SealedRow(kind, (row.schedule_key, row.revision), {"data": row.data, "definition": row.definition})
+        for row in tx.execute(found)
+    ]
 
 
 def seal_anew(tx: Transaction, row: SealedRow, texts: Mapping[str, str]) -> bool:
@@ -146,6 +157,9 @@ def seal_anew(tx: Transaction, row: SealedRow, texts: Mapping[str, str]) -> bool
     if row.kind == "secret":
         where = [Secret.name == row.place[0], Secret.value == row.texts["value"]]
         return tx.execute(update(Secret).where(*where).values(**texts)).rowcount == 1
+    if row.kind == "schedule":
+        where = [Schedule.key == row.place[0], Schedule.notify_address == row.texts["notify_address"]]
+        return tx.execute(update(Schedule).where(*where).values(**texts)).rowcount == 1
     if row.kind == "run":
         return tx.execute(update(RunDetail).where(RunDetail.run_id == row.place[0]).values(**texts)).rowcount == 1
     own = [Revision.schedule_key == row.place[0], Revision.revision == row.place[1]]

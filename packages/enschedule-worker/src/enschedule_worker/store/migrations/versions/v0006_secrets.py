@@ -14,7 +14,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the tables, and a column for addresses of notices that are sealed."""
+    op.add_column("schedules", sa.Column("notify_address", long_text()))
     op.create_table(
         "secrets",
         sa.Column("name", short(64), nullable=False),
