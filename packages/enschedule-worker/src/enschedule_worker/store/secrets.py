@@ -130,17 +130,18 @@ def sealed_rows(tx: Transaction, kind: str, after: tuple[Any, ...] | None, limit
     if kind == "schedule":
         addresses = select(Schedule.key, Schedule.notify_address).where(Schedule.notify_address.is_not(None))
         addresses = addresses.where(Schedule.key > (after[0] if after else 0)).order_by(Schedule.key).limit(limit)
-        return [SealedRow(kind, (row.key,), {"notify_address": row.notify_address}) for row in tx.execute(addresses)]
+        found = tx.execute(addresses)
+        return [SealedRow(kind, (row.key,), {"notify_address": row.notify_address or ""}) for row in found]
     if kind == "run":
-        statement = select(RunDetail.run_id, RunDetail.data).where(RunDetail.data.contains(_MARK, autoescape=True))
-        statement = statement.where(RunDetail.run_id > (after[0] if after else 0)).order_by(RunDetail.run_id)
-        return [SealedRow(kind, (row.run_id,), {"data": row.data}) for row in tx.execute(statement.limit(limit))]
+        own = select(RunDetail.run_id, RunDetail.data).where(RunDetail.data.contains(_MARK, autoescape=True))
+        own = own.where(RunDetail.run_id > (after[0] if after else 0)).order_by(RunDetail.run_id).limit(limit)
+        return [SealedRow(kind, (row.run_id,), {"data": row.data or ""}) for row in tx.execute(own)]
     key, revision = after or (0, 0)
     place = or_(Revision.schedule_key > key, and_(Revision.schedule_key == key, Revision.revision > revision))
     has_some = or_(
         Revision.data.contains(_MARK, autoescape=True), Revision.definition.contains(_ADDRESS, autoescape=True)
     )
-    found = (
+    revisions = (
         select(Revision.schedule_key, Revision.revision, Revision.data, Revision.definition)
         .where(place, has_some)
         .order_by(Revision.schedule_key, Revision.revision)
@@ -148,7 +149,7 @@ def sealed_rows(tx: Transaction, kind: str, after: tuple[Any, ...] | None, limit
     )
     return [
         SealedRow(kind, (row.schedule_key, row.revision), {"data": row.data, "definition": row.definition})
-        for row in tx.execute(found)
+        for row in tx.execute(revisions)
     ]
 
 
