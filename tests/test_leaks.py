@@ -285,7 +285,7 @@ def _schedules(story: Story, server: Any, canaries: Canaries, hook: str) -> list
             assert "*** ***" in printed
     story.api("PUT", "secrets/GONE", {"value": canaries["deleted secret"]})
     story.api("DELETE", "secrets/GONE")
-    story.api("POST", "secrets/rotate", {})
+    story.api("POST", "encryption/rotate", {})
     return runs
 
 

@@ -77,7 +77,7 @@ def test_without_a_key_nothing_secret_is_stored_and_the_answer_says_what_to_do(a
         assert problem["errors"][0]["field"] == field
         assert "ENSCHEDULE_ENCRYPTION_KEYS is not set" in problem["detail"]
         assert "enschedule secrets key" in problem["hint"]
-    assert "ENSCHEDULE_ENCRYPTION_KEYS" in api.refused(422, "POST", "secrets/rotate", {})["detail"]
+    assert "ENSCHEDULE_ENCRYPTION_KEYS" in api.refused(422, "POST", "encryption/rotate", {})["detail"]
     api.ok("PUT", "schedules/s", deliver())
 
 

@@ -78,7 +78,7 @@ def test_a_rotation_encrypts_everything_anew_and_again_does_nothing(
     def rotate() -> int:
         done, cursor = 0, None
         while True:
-            found = api.ok("POST", "secrets/rotate", {"cursor": cursor})
+            found = api.ok("POST", "encryption/rotate", {"cursor": cursor})
             assert found["unreadable"] == 0
             done, cursor = done + found["done"], found["next_cursor"]
             if cursor is None:
@@ -93,9 +93,9 @@ def test_a_rotation_encrypts_everything_anew_and_again_does_nothing(
         opened = sorted(database.keyring.open(json.loads(data)["token"]["$sealed"]) for data in kept)
     assert opened == sorted(f"{own}{VALUE}{n}" for n in range(3) for own in ("", "own "))
     database.keyring = Keyring((new_key(),))
-    lost = api.ok("POST", "secrets/rotate")
+    lost = api.ok("POST", "encryption/rotate")
     assert (lost["done"], lost["unreadable"]) == (0, 2)
-    assert api.field("POST", "secrets/rotate", {"cursor": "made-up"})["field"] == "cursor"
+    assert api.field("POST", "encryption/rotate", {"cursor": "made-up"})["field"] == "cursor"
 
 
 def test_a_new_value_is_that_of_the_next_run_also_of_a_schedule_that_is_due(safe: World) -> None:

@@ -39,7 +39,7 @@ class Secrets(Resource):
 
     def rotate(self, cursor: str | None = None) -> Rotation:
         """Encrypt the next rows of all that is sealed with the first key; see :meth:`rotate_all`."""
-        call = Call("POST", "secrets/rotate", body={"cursor": cursor}, repeat=Repeat.ALWAYS)
+        call = Call("POST", "encryption/rotate", body={"cursor": cursor}, repeat=Repeat.ALWAYS)
         return cast("Rotation", self._caller.json(call))
 
     def rotate_all(self) -> Rotation:

@@ -19,7 +19,7 @@ from enschedule_worker.service import secrets
 from enschedule_worker.store.secrets import KINDS
 
 blueprint = Blueprint("secrets", __name__, url_prefix="/api/v1", description="Values that data refer to by name")
-_LIST = "secrets/rotate"
+_LIST = "encryption/rotate"
 
 
 @blueprint.route("/secrets", methods=["GET"])
@@ -65,7 +65,7 @@ def delete_secret(name: str) -> Response:
     return nothing()
 
 
-@blueprint.route("/secrets/rotate", methods=["POST"])
+@blueprint.route("/encryption/rotate", methods=["POST"])
 @blueprint.needs(Permission.ADMIN)
 @blueprint.no_query()
 @blueprint.arguments(RotationInput, location="json")
