@@ -17,7 +17,7 @@ from enschedule_dashboard.present import plural
 from enschedule_dashboard.session import client
 from enschedule_dashboard.views.admin import attempt
 
-blueprint = Blueprint("secrets", __name__, url_prefix="/admin/secrets")
+blueprint = Blueprint("secrets", __name__, url_prefix="/admin")
 _NAMED = 5
 
 
@@ -25,7 +25,7 @@ def _address(name: str, rest: str = "") -> str:
     return f"/admin/secrets/{quote(name, safe='')}{rest}"
 
 
-@blueprint.get("/")
+@blueprint.get("/secrets")
 def index() -> str:
     """List the secrets, and set one."""
     return _page()
@@ -40,7 +40,7 @@ def _page(error: EnscheduleError | None = None) -> str:
     )
 
 
-@blueprint.post("/")
+@blueprint.post("/secrets")
 def create() -> Response | tuple[str, int]:
     """Keep a new secret, or another value under a name that is there."""
     name, value = request.form.get("name", "").strip(), request.form.get("value", "")
@@ -52,7 +52,7 @@ def create() -> Response | tuple[str, int]:
     return redirect(to("/admin/secrets"), 303)
 
 
-@blueprint.get("/<name>")
+@blueprint.get("/secrets/<name>")
 def one(name: str) -> str:
     """Show one secret: who uses it, and a form for another value."""
     return _one(name)
@@ -63,7 +63,7 @@ def _one(name: str, error: EnscheduleError | None = None) -> str:
     return render_template("admin_secret.html", secret=found, groups=client().groups.list()["items"], error=error)
 
 
-@blueprint.post("/<name>")
+@blueprint.post("/secrets/<name>")
 def replace(name: str) -> Response | tuple[str, int]:
     """Keep another value under the name."""
     chosen: dict[str, Any] = {"group": request.form["group"] or None} if "group" in request.form else {}
@@ -76,7 +76,7 @@ def replace(name: str) -> Response | tuple[str, int]:
     return redirect(to(_address(name)), 303)
 
 
-@blueprint.get("/<name>/delete")
+@blueprint.get("/secrets/<name>/delete")
 def ask_delete(name: str) -> str:
     """Ask before a secret is deleted, and say whom that would hurt."""
     return render_template(
@@ -100,7 +100,7 @@ def consequence(secret: Secret) -> str:
     return f"{shown} {verb} it: their runs fail from then on, until they are edited. Nobody can bring its value back."
 
 
-@blueprint.post("/<name>/delete")
+@blueprint.post("/secrets/<name>/delete")
 def delete(name: str) -> Response | tuple[str, int]:
     """Delete a secret."""
     wrong = attempt(lambda: client().secrets.delete(name), lambda error: _one(name, error))
