@@ -95,7 +95,8 @@ def consequence(secret: Secret) -> str:
     if not used:
         return "No schedule uses it. Its value is gone then; nobody can bring it back."
     more = len(used) - _NAMED
-    shown = ", ".join(used[:_NAMED]) + (f" and {plural(more, 'other', 'others')}" if more > 0 else "")
+    *first, last = used[:_NAMED] if more <= 0 else [*used[:_NAMED], plural(more, "other", "others")]
+    shown = f"{', '.join(first)} and {last}" if first else last
     verb = "uses" if len(used) == 1 else "use"
     return f"{shown} {verb} it: their runs fail from then on, until they are edited. Nobody can bring its value back."
 

@@ -63,7 +63,8 @@ def put(database: Database, actor: Actor, name: str, value: str, *, group: Any =
         if is_new and store.number(tx) > SECRETS_MAX:
             message = f"There are {SECRETS_MAX:,} secrets already."
             raise InvalidInput(f"name: {message}", hint="Delete some.", errors=[FieldError("name", message)])
-        audit.record(tx, actor, "secret.put", "secret", name, group_id=key, detail={"changed": ["value"]})
+        detail = None if is_new else {"changed": ["value"]}
+        audit.record(tx, actor, "secret.put", "secret", name, group_id=key, detail=detail)
         tx.wake_engine()
         return _one(tx, name), is_new
 
