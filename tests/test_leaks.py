@@ -49,6 +49,7 @@ def leaky(data, context):
     subprocess.run(["echo", f"{named} {env}"], check=True)
     logging.getLogger("leaky").warning("logged %r", data)
     context.progress(0.5, f"with {named}")
+    print(dict(os.environ))
     sys.stderr.write(repr(data) + data.get("seen", ""))
     raise ValueError(f"cannot use {field} with {named} and {env}")
 """
@@ -194,6 +195,7 @@ def test_no_secret_is_in_anything_that_a_server_writes_answers_or_stores(
         "ENSCHEDULE_ENCRYPTION_KEYS": canaries["encryption key"],
         "ENSCHEDULE_NOTIFY_URL": f"{hook}/{canaries['setting of notices']}",
         "ENSCHEDULE_LOG_LEVEL": "debug",
+        "ENSCHEDULE_LOG_JOBS": "true",
         "ORM_LOGGING": "true",
     }
     with start_server(tmp_path / "server", **environ) as server:
@@ -226,6 +228,7 @@ def test_no_secret_is_in_anything_that_a_server_writes_answers_or_stores(
     assert "cannot use *** with *** and ***" in places["notices"]
     assert "gAAAA" in lying
     assert "INSERT INTO" in places["the log"]
+    assert re.search(r"\[leaky \d+\] \*\*\*", places["the log"])
 
 
 def _people(story: Story, server: Any, canaries: Canaries) -> str:

@@ -10,7 +10,6 @@ Standard library only, because child processes import this too.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -57,10 +56,7 @@ class Mask:
     def __init__(self, values: Iterable[str] = ()) -> None:
         long_enough = [value for value in values if len(value) >= LEAST_CHARACTERS]
         texts = {form for value in long_enough for form in _forms(value) if len(form) >= LEAST_CHARACTERS}
-        self._forms = sorted((text.encode(*_CODEC) for text in texts), key=lambda form: (-len(form), form))
-        pattern = b"|".join(re.escape(form) for form in self._forms)
-        self._any = re.compile(pattern)
-        self._overlapping = re.compile(b"(?=(" + pattern + b"))")
+        self._forms = sorted({text.encode(*_CODEC) for text in texts})
 
     def __bool__(self) -> bool:
         return bool(self._forms)
@@ -70,7 +66,9 @@ class Mask:
         if not self._forms:
             return text
         raw = text.encode(*_CODEC)
-        return MaskedStream(self).feed(raw, last=True).decode(*_CODEC) if self._any.search(raw) else text
+        if not any(form in raw for form in self._forms):
+            return text
+        return MaskedStream(self).feed(raw, last=True).decode(*_CODEC)
 
     def value(self, value: Any) -> Any:
         """Return a JSON value with ``***`` in its texts, names of members included, and for numbers that are secret."""
@@ -87,20 +85,26 @@ class Mask:
 
     def spans(self, data: bytes) -> list[tuple[int, int]]:
         """Return where values stand in ``data``, in order; those that overlap are one span."""
-        if not self._forms or not self._any.search(data):
-            return []
-        found: list[tuple[int, int]] = []
-        for match in self._overlapping.finditer(data):
-            start, end = match.span(1)
-            if found and start < found[-1][1]:
-                found[-1] = (found[-1][0], max(end, found[-1][1]))
+        found = sorted((at, at + len(form)) for form in self._forms for at in _places(form, data))
+        merged: list[tuple[int, int]] = []
+        for start, end in found:
+            if merged and start < merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
             else:
-                found.append((start, end))
-        return found
+                merged.append((start, end))
+        return merged
 
     def open_at(self, data: bytes) -> int:
         """Return from where on ``data`` may be the beginning of a value; its length if nowhere."""
         return min((_begins(form, data) for form in self._forms), default=len(data))
+
+
+def _places(form: bytes, data: bytes) -> Iterator[int]:
+    """Yield where ``form`` stands in ``data``, overlapping itself or not."""
+    at = data.find(form)
+    while at >= 0:
+        yield at
+        at = data.find(form, at + 1)
 
 
 def _begins(form: bytes, data: bytes) -> int:
@@ -162,7 +166,7 @@ class MaskedStream:
 class RecentValues:
     """The values that this process has handled last, at most ``most``: for its log, which is not that of one run."""
 
-    def __init__(self, most: int = 1_000) -> None:
+    def __init__(self, most: int = 200) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._values: OrderedDict[str, None] = OrderedDict()

@@ -10,7 +10,7 @@ from enum import Enum
 
 from enschedule_core.context import Stream
 from enschedule_core.executor import Call
-from enschedule_core.masking import Mask, MaskedStream
+from enschedule_core.masking import NOTHING, Mask, MaskedStream
 from enschedule_core.outcome import Outcome
 from enschedule_worker.engine.capture import Capture
 from enschedule_worker.engine.echo import Echo
@@ -45,7 +45,7 @@ class HeldRun:
     ) -> None:
         self.claimed = claimed
         self._opened = opened or Opened(claimed.data, claimed.env)
-        self._mask = Mask(self._opened.values)
+        self._mask = Mask(self._opened.values) if self._opened.values else NOTHING
         self._streams = {stream: MaskedStream(self._mask) for stream in Stream} if self._mask else {}
         self._writing = threading.Lock()
         self.capture = capture

@@ -158,6 +158,9 @@ def rotate(database: Database, actor: Actor, after: tuple[Any, ...] | None = Non
         if not tx.keyring:
             raise NoKey
         rows = store.sealed_rows(tx, kind, place, BATCH)
+    if after is None:
+        with writing(database, actor, Permission.ADMIN) as tx:
+            audit.record(tx, actor, "secret.rotate", "everything", "")
     done = unreadable = 0
     changed = []
     for row in rows:
@@ -168,7 +171,6 @@ def rotate(database: Database, actor: Actor, after: tuple[Any, ...] | None = Non
     if changed:
         with writing(database, actor, Permission.ADMIN) as tx:
             done = sum(store.seal_anew(tx, row, texts) for row, texts in changed)
-            audit.record(tx, actor, "secret.rotate", "everything", "", detail={"of": kind, "rows": done})
     return Rotated(done, unreadable, _following(kind, rows))
 
 
