@@ -161,8 +161,8 @@ def people(base: str) -> str:
     for name, role, limit in keys:
         _post(base, "api-keys", {"name": name, "role": role, "group": limit}, token)
     _post(base, "api-keys", {"name": "my laptop", "role": "admin", "own": True}, token)
-    for name, group in (("CRM_TOKEN", None), ("ERP_PASSWORD", "finance"), ("MAIL_PASSWORD", None)):
-        _send("PUT", base, f"secrets/{name}", {"value": "a made-up value", "group": group}, token)
+    for name, owner in (("CRM_TOKEN", None), ("ERP_PASSWORD", "finance"), ("MAIL_PASSWORD", None)):
+        _send("PUT", base, f"secrets/{name}", {"value": "a made-up value", "group": owner}, token)
     for id in ("sync-crm", "hourly-report"):
         _send("PATCH", base, f"schedules/{id}", {"env": {"CRM_TOKEN": {"$secret": "CRM_TOKEN"}}}, token)
     with suppress(urllib.error.HTTPError):
