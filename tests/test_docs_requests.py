@@ -224,6 +224,8 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("PUT /groups/{group_id}/members/{name}", "not_found", "groups/none/members/ada", {"role": "viewer"}, {}),
     ("DELETE /groups/{group_id}/members/{name}", "not_found", "groups/there/members/ada", None, {}),
     ("DELETE /api-keys/{key_id}", "not_found", "api-keys/none", None, {}),
+    ("GET /secrets/{name}", "not_found", "secrets/NOBODY", None, {}),
+    ("DELETE /secrets/{name}", "not_found", "secrets/NOBODY", None, {}),
     ("DELETE /sessions/current", "not_found", "sessions/current", None, {}),
 ]
 

@@ -132,6 +132,8 @@ PEOPLE_PAGES = {
     "admin-groups": "/admin/groups",
     "admin-group": "/admin/groups/finance",
     "admin-keys": "/admin/keys",
+    "admin-secrets": "/admin/secrets",
+    "admin-secret": "/admin/secrets/CRM_TOKEN",
     "admin-audit": "/admin/audit",
     "admin-settings": "/admin/settings",
     "profile": "/profile",
@@ -159,6 +161,10 @@ def people(base: str) -> str:
     for name, role, limit in keys:
         _post(base, "api-keys", {"name": name, "role": role, "group": limit}, token)
     _post(base, "api-keys", {"name": "my laptop", "role": "admin", "own": True}, token)
+    for name, owner in (("CRM_TOKEN", None), ("ERP_PASSWORD", "finance"), ("MAIL_PASSWORD", None)):
+        _send("PUT", base, f"secrets/{name}", {"value": "a made-up value", "group": owner}, token)
+    for id in ("sync-crm", "hourly-report"):
+        _send("PATCH", base, f"schedules/{id}", {"env": {"CRM_TOKEN": {"$secret": "CRM_TOKEN"}}}, token)
     with suppress(urllib.error.HTTPError):
         _post(base, "sessions", {"name": "vera", "password": "wrong"})
     return token

@@ -75,7 +75,8 @@ def filled(server) -> Filled:
     server.make("troubled", "every hour", handler="fetch", data=refused, title="Troubled", **more)
     server.make("on-hold", "every day at 02:30", title="On hold", managed_by="file shop.yml")
     server.call("POST", "schedules/on-hold/pause", {"reason": "vendor maintenance"})
-    server.make("by-hand", title="By hand")
+    server.call("PUT", "secrets/SHOP_TOKEN", {"value": "a made-up value"})
+    server.make("by-hand", title="By hand", env={"SHOP_TOKEN": {"$secret": "SHOP_TOKEN"}})
     server.make("long", handler="ticker", data={"lines": 3000}, title="Goes on for long")
     server.make("ticks", handler="ticker", data={"lines": 6}, title="Ticks")
     server.make("evil", handler="hostile", data={"fail": True, "x": HOSTILE}, title=HOSTILE, description=HOSTILE)
@@ -123,7 +124,9 @@ def pages_of(runs: dict[str, int]) -> dict[str, str]:
         "calendar": "/calendar",
         "workers": "/workers",
         "more": "/more",
-        **{f"admin {name}": f"/admin/{name}" for name in ("users", "groups", "keys", "audit", "settings")},
+        **{f"admin {name}": f"/admin/{name}" for name in ("users", "groups", "keys", "secrets", "audit", "settings")},
+        "admin secret": "/admin/secrets/SHOP_TOKEN",
+        "admin secret delete": "/admin/secrets/SHOP_TOKEN/delete",
         "profile": "/profile",
         "log in": "/login",
         "set up": "/setup?token=x",

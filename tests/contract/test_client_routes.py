@@ -88,6 +88,11 @@ CALLS = {
     "GET /api/v1/audit": lambda c: c.audit.list(
         **PAGE, actor="a", action="b", kind="k", id="i", group="g", refused=True, from_=AT, to=AT
     ),
+    "GET /api/v1/secrets": lambda c: c.secrets.list(),
+    "GET /api/v1/secrets/{name}": lambda c: c.secrets.get("A"),
+    "PUT /api/v1/secrets/{name}": lambda c: c.secrets.put("A", "x", group="ops"),
+    "DELETE /api/v1/secrets/{name}": lambda c: c.secrets.delete("A"),
+    "POST /api/v1/encryption/rotate": lambda c: c.secrets.rotate("c"),
     "POST /api/v1/sessions": lambda c: c.sessions.create("k"),
     "DELETE /api/v1/sessions/current": lambda c: c.sessions.delete_current(),
     "GET /api/v1/healthz": lambda c: c.health(),

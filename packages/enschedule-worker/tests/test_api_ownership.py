@@ -85,7 +85,7 @@ def test_variables_and_a_runbook_belong_to_the_definition(api: Any) -> None:
     ("body", "field", "said"),
     [
         ({"env": ["A=1"]}, "env", "Must be an object of texts by name"),
-        ({"env": {"A": 1}}, "env.A", "Must be text."),
+        ({"env": {"A": 1}}, "env.A", 'Must be text, or {"$secret": "NAME"}.'),
         ({"env": {"A-B": "1"}}, "env.A-B", "Not the name of an environment variable"),
         ({"env": {"A": "\x00"}}, "env.A", "without NUL"),
         ({"env": {"ENSCHEDULE_FETCH_ALLOW_PRIVATE": "true"}}, "env.ENSCHEDULE_FETCH_ALLOW_PRIVATE", "cannot set this"),

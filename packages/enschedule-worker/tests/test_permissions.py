@@ -11,6 +11,9 @@ from people_kit import PASSWORD, ROOT, People
 
 from enschedule_core.actor import Role
 from enschedule_worker.api.routing import PERMISSION, PUBLIC
+from enschedule_worker.store.database import Database
+from enschedule_worker.store.key_file import new_key
+from enschedule_worker.store.seal import Keyring
 
 SECURITY = Path(__file__).parents[3] / "docs" / "security.md"
 EVERYBODY = ("nobody", "viewer", "operator", "editor", "admin", "other", "expired", "revoked")
@@ -37,6 +40,8 @@ BODIES: dict[str, Any] = {
     "PATCH groups/<group_id>": {"title": "Operations"},
     "PUT groups/<group_id>/members/<name>": {"role": "viewer"},
     "POST api-keys": {"name": "fresh", "role": "viewer"},
+    "PUT secrets/<name>": {"value": "another"},
+    "POST encryption/rotate": {},
 }
 
 
@@ -83,7 +88,9 @@ class Stand:
         api.ask("DELETE", "schedules/fresh", headers=ROOT)
         for gone in ("users/fresh", "groups/fresh"):
             api.ask("DELETE", gone, headers=ROOT)
-        if "<name>" in route:
+        if "secrets/<name>" in route:
+            api.ok("PUT", "secrets/SOMEBODY", {"value": "hush"}, headers=ROOT)
+        elif "<name>" in route:
             api.ask("POST", "users", {"name": "somebody", "password": PASSWORD}, headers=ROOT)
             api.ask("PUT", "groups/ops/members/somebody", {"role": "viewer"}, headers=ROOT)
         key = self.people.key(Role.VIEWER)["id"]
@@ -92,7 +99,7 @@ class Stand:
             "run_id": self.run,
             "handler_id": "echo",
             "instance_id": "i1",
-            "name": "somebody",
+            "name": "SOMEBODY" if "secrets" in route else "somebody",
             "group_id": "ops",
             "key_id": key,
         }
@@ -117,8 +124,9 @@ class Stand:
 
 
 @pytest.fixture
-def stand(api: Any, clock: Any, quick_hashes: None) -> Stand:
+def stand(api: Any, clock: Any, quick_hashes: None, database: Database) -> Stand:
     """Everybody, and what the group ops owns."""
+    database.keyring = Keyring((new_key(),))
     return Stand(api, clock)
 
 

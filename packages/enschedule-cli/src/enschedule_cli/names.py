@@ -63,6 +63,11 @@ def _workers(client: Client, _: str) -> Iterable[tuple[str, str]]:
         yield worker["id"], worker["title"]
 
 
+def _secrets(client: Client, _: str) -> Iterable[tuple[str, str]]:
+    for secret in client.secrets.list()["items"]:
+        yield secret["name"], ""
+
+
 class RunId(Name):
     """The number of a run."""
 
@@ -81,3 +86,4 @@ SCHEDULE = Name("SCHEDULE", _schedules)
 RUN = RunId()
 HANDLER = Name("HANDLER", _handlers)
 WORKER = Name("WORKER", _workers)
+SECRET = Name("NAME", _secrets)

@@ -19,6 +19,7 @@ from enschedule_client.call import Call, Caller, Repeat
 from enschedule_client.people import ApiKeys, AuditLog, Groups, Sessions, Users
 from enschedule_client.runs import Runs
 from enschedule_client.schedules import Schedules
+from enschedule_client.secrets import Secrets
 from enschedule_client.system import (
     ConcurrencyGroups,
     EverythingPaused,
@@ -118,6 +119,7 @@ class Client:
         self.groups = Groups(caller)
         self.api_keys = ApiKeys(caller)
         self.audit = AuditLog(caller)
+        self.secrets = Secrets(caller)
 
     @property
     def url(self) -> str:

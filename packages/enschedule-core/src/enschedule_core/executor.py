@@ -16,6 +16,7 @@ from enschedule_core.clock import from_micros
 from enschedule_core.context import Channel, Context
 from enschedule_core.errors import Conflict
 from enschedule_core.failure import environment_hint
+from enschedule_core.masking import NOTHING, Mask
 from enschedule_core.outcome import Outcome, perform
 from enschedule_core.registry import Registry
 
@@ -27,7 +28,8 @@ class Call:
     """What a handler is called with. Instants are microseconds since 1970, UTC; ``data`` is JSON text.
 
     ``env`` is a JSON object of environment variables that the handler sees besides those of its process, or ``None``;
-    an executor that cannot give it these must not call it.
+    an executor that cannot give it these must not call it. ``secrets`` is a JSON list of the values in ``data`` and
+    ``env`` that nobody may see: :meth:`perform` takes them out of the outcome, the worker out of what is written.
 
     Every member is a text, a number or ``None``, so that a call can be sent anywhere.
     """
@@ -35,13 +37,14 @@ class Call:
     run_id: int
     handler_id: str
     version: int
-    data: str
+    data: str = field(repr=False)
     attempt: int = 1
     slot_at: int | None = None
     schedule_id: str | None = None
     deadline: int | None = None
     idempotency_key: str | None = None
-    env: str | None = None
+    env: str | None = field(default=None, repr=False)
+    secrets: str | None = field(default=None, repr=False)
 
     def perform(
         self, registry: Registry, channel: Channel, *, hint: Callable[[BaseException], str] = environment_hint
@@ -62,6 +65,7 @@ class Call:
                 idempotency_key=self.idempotency_key,
             ),
             hint=hint,
+            mask=NOTHING if self.secrets is None else Mask(json.loads(self.secrets)),
         )
 
 

@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+from enschedule_core.masking import NOTHING, Mask
 from enschedule_core.schema import clean_text
 
 MESSAGE_MAX = 2_000
@@ -32,11 +33,14 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def traceback_text(error: BaseException) -> str:
-    """Return the traceback, at most 64 kB of UTF-8, without the frames between Enschedule and the handler."""
+def traceback_text(error: BaseException, mask: Mask = NOTHING) -> str:
+    """Return the traceback, at most 64 kB of UTF-8, without the frames between Enschedule and the handler.
+
+    ``mask`` takes secrets out of it, before it is cut.
+    """
     try:
         lines = traceback.format_exception(type(error), error, _from_handler(error.__traceback__))
-        return _cut(clean_text("".join(lines)))
+        return _cut(clean_text(mask.text("".join(lines))))
     except BaseException as broken:  # noqa: BLE001 - out of memory or stack while it is written
         return f"{type(error).__name__} (its traceback cannot be shown: {type(broken).__name__})\n"
 

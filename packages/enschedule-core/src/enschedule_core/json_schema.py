@@ -15,13 +15,18 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, fields
 
 from enschedule_core.errors import FieldError
 from enschedule_core.schema import join_path, unknown_field
+from enschedule_core.secret import MARK, NAMES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _COMPONENTS = "#/components/schemas/"
 
 
 class _Converter(OpenAPIConverter):
-    """Says whether unknown fields are refused, also where the schema leaves that to marshmallow's default."""
+    """Says which fields are secret, and whether unknown ones are refused, also where that is marshmallow's default."""
+
+    def init_attribute_functions(self) -> None:
+        super().init_attribute_functions()  # type: ignore[no-untyped-call]  # apispec's own
+        self.add_attribute_function(_secret_marks)  # type: ignore[no-untyped-call]
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
         converted: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec's own
@@ -31,6 +36,13 @@ class _Converter(OpenAPIConverter):
         elif isinstance(schema, Schema):
             converted["additionalProperties"] = unknown == INCLUDE
         return converted
+
+
+def _secret_marks(_: Any, field: Any, **__: Any) -> dict[str, Any]:
+    """Return what ``metadata={"secret": True}`` and ``{"secret_names": PATTERN}`` of a field are in JSON Schema."""
+    found: dict[str, Any] = {"writeOnly": True, MARK: True} if field.metadata.get("secret") is True else {}
+    names = field.metadata.get("secret_names")
+    return {**found, NAMES: names} if isinstance(names, str) else found
 
 
 class _Plugin(MarshmallowPlugin):

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from enschedule_core.errors import FieldError
+from enschedule_core.secret import MARK
 
 _DEPTH_MAX = 4
 _SCALARS = frozenset({"string", "integer", "number"})
@@ -219,7 +220,7 @@ def _choose(found: Field, schema: Mapping[str, Any], kind: str | None, root: Map
 
 def _choose_text(found: Field, schema: Mapping[str, Any]) -> None:
     form = str(schema.get("format") or "")
-    if form == "password" or schema.get("writeOnly") or schema.get("x-secret"):
+    if form == "password" or schema.get("writeOnly") or schema.get(MARK):
         found.kind = Kind.SECRET
     elif schema.get("x-multiline"):
         found.kind = Kind.LONG_TEXT

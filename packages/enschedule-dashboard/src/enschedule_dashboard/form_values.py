@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from enschedule_core.errors import FieldError
+from enschedule_core.secret import is_sealed
 from enschedule_dashboard.form_fields import Field, Kind, as_text
 
 ABSENT: Final[Any] = object()
@@ -104,7 +105,7 @@ def _show_boolean(found: Field, value: Any) -> bool:
 
 
 def _show_secret(found: Field, value: Any) -> bool:
-    found.has_secret = isinstance(value, str)
+    found.has_secret = isinstance(value, str) or is_sealed(value)
     return found.has_secret
 
 
@@ -163,7 +164,7 @@ def _read_text(found: Field, text: str, base: Any) -> Any:
     if found.kind is Kind.LINES:
         return _read_lines(found)
     if found.kind is Kind.SECRET:
-        found.has_secret = isinstance(base, str)
+        found.has_secret = isinstance(base, str) or is_sealed(base)
         return text or (base if found.has_secret else ABSENT)
     if not text.strip():
         return _blank(found, base)

@@ -17,6 +17,7 @@ from enschedule_core.errors import FieldError
 from enschedule_dashboard.form_fields import Field, Kind, fields_of, is_form
 from enschedule_dashboard.form_values import ABSENT, Posted, parse_json, read_json, read_value, show
 
+_SECRET = re.compile(r'\{\s*"\$(secret|sealed)": ("\w+"|true)\s*\}')  # one line for what stands for one value
 _KEY = re.compile(r'^(\s*)("(?:[^"\\]|\\.)*")(:.*)$')
 
 
@@ -121,7 +122,8 @@ def edit_rows(form: DataForm, action: str) -> None:
 def json_lines(value: Any) -> list[tuple[str, str, str]]:
     """Return pretty JSON a line each, as (indent, key with its quotes or "", the rest), for a page to colour."""
     lines = []
-    for line in json.dumps(value, indent=2, ensure_ascii=False).split("\n"):
+    text = _SECRET.sub(r'{"$\1": \2}', json.dumps(value, indent=2, ensure_ascii=False))
+    for line in text.split("\n"):
         found = _KEY.match(line)
         lines.append((found[1], found[2], found[3]) if found else ("", "", line))
     return lines

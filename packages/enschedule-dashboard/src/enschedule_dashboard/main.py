@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from enschedule_client import Client, InlineTransport
@@ -90,8 +90,13 @@ class Plan:
         return PORT if self.worker.port is None else self.worker.port
 
 
-def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
-    """Serve until a signal; return the exit code: 0 stopped, 2 a wrong setting or argument."""
+def main(
+    arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None, *, keeps_key: bool = False
+) -> int:
+    """Serve until a signal; return the exit code: 0 stopped, 2 a wrong setting or argument.
+
+    With ``keeps_key``, an encryption key is made beside a SQLite database where none is given.
+    """
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given in (["--help"], ["-h"]):
         print(f"{USAGE}\n{describe((*SETTINGS, *WORKER_SETTINGS))}")
@@ -102,7 +107,8 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
         )
         return 2
     try:
-        run(read_plan(os.environ if environ is None else environ))
+        plan = read_plan(os.environ if environ is None else environ)
+        run(replace(plan, worker=replace(plan.worker, keeps_key=keeps_key)))
     except ConfigurationError as problem:
         return fail(problem)
     return 0

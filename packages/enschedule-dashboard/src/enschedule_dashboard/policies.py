@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from enschedule_core.secret import name_in
 from enschedule_dashboard import present
 
 OVERLAPS = {
@@ -148,5 +149,7 @@ def facts(schedule: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Told", {"none": "nobody"}.get(str(schedule.get("notify")), schedule.get("notify"))),
     ]
     found += [(name, str(words)) for name, words in further if words]
-    found += [(f"${name}", str(value)) for name, value in (schedule.get("env") or {}).items()]
+    for name, value in (schedule.get("env") or {}).items():
+        kept = name_in(value)
+        found.append((f"${name}", str(value) if kept is None else f"the secret {kept}"))
     return found

@@ -246,9 +246,9 @@ class PolicyForm:
         return share
 
 
-def variables_text(env: Mapping[str, str]) -> str:
-    """Return environment variables as the form reads them."""
-    if any(value != value.strip() or len(value.splitlines()) > 1 for value in env.values()):
+def variables_text(env: Mapping[str, Any]) -> str:
+    """Return environment variables as the form reads them: a line each, or as JSON where some do not fit a line."""
+    if any(not isinstance(one, str) or one != one.strip() or len(one.splitlines()) > 1 for one in env.values()):
         return json.dumps(dict(env), indent=2, ensure_ascii=False)
     return "\n".join(f"{name}={value}" for name, value in env.items())
 

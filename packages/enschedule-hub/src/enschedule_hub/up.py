@@ -65,7 +65,7 @@ def up(environ: Mapping[str, str]) -> int:
     # Handlers read this themselves, in this process.
     if ALLOW_PRIVATE in environ:
         os.environ[ALLOW_PRIVATE] = environ[ALLOW_PRIVATE]
-    return main([], environ)
+    return main([], environ, keeps_key=True)
 
 
 def _is_loopback(host: str) -> bool:

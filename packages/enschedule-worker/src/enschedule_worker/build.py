@@ -32,10 +32,12 @@ from enschedule_worker.engine.notices import NoticeSender
 from enschedule_worker.engine.options import EngineOptions
 from enschedule_worker.engine.streams import is_server_record
 from enschedule_worker.service import rezoning, sessions, users
+from enschedule_worker.service import secrets as secrets_service
 from enschedule_worker.service.retention import Keep
 from enschedule_worker.settings import WorkerSettings
 from enschedule_worker.store import census, connect, migrate, state, troubles
 from enschedule_worker.store.database import Database
+from enschedule_worker.store.key_file import keyring_of
 from enschedule_worker.store.listen import Listener
 from enschedule_worker.store.models import Base
 from enschedule_worker.store.runs import Holder
@@ -106,6 +108,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         rezoning.recompute(self.database)
+        secrets_service.warn_of_unreadable(self.database)
         self._housekeeping.start()
         self.engine.start()
         self._notices.start()
@@ -312,7 +315,8 @@ def _open(app: Flask, settings: WorkerSettings) -> Database:
     """Open the database that the settings name and bring its tables up to date."""
     assert settings.database is not None
     engine = _bind(app, settings)
-    database = Database(engine)  # before the first connection, which has to hear its listeners too
+    keyring = keyring_of(settings.database, settings.encryption_keys, make=settings.keeps_key)
+    database = Database(engine, keyring=keyring)  # before the first connection, which has to hear its listeners too
     try:
         connect.wait(engine, settings.database, settings.database_wait_seconds)
         if settings.migrate == "check":

@@ -18,6 +18,7 @@ from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
 from enschedule_core.settings import Kind, Setting, Values, in_force, read, unknown
 from enschedule_core.wire.people import PASSWORD_MAX, USER_PATTERN
 from enschedule_worker.store.location import SERVERS, Location, locate
+from enschedule_worker.store.seal import VARIABLE, read_keys
 
 DATABASE_SETTINGS = (
     Setting("SQLITE", Kind.TEXT, None, "The database file, :memory:, or true to take the path from DB_DATABASE."),
@@ -67,6 +68,14 @@ SETTINGS = (
         "name:password of an admin, who is made at the start unless there is somebody of that name.",
         secret=True,
         example="ada:several-words-are-good",
+    ),
+    Setting(
+        VARIABLE,
+        Kind.TEXT,
+        None,
+        "Keys that encrypt secrets, apart by commas or lines: the first encrypts, all decrypt.",
+        secret=True,
+        example="4cFzVD5cN3Yq0cZ6xqkqzPqXk0m2Wv8jT1bYl6o9r5A=",
     ),
     Setting(
         "IMPORT_HANDLERS",
@@ -212,13 +221,18 @@ OTHERS = (
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """Everything that a worker is told. Durations are in seconds; ``database`` is ``None`` where none was named."""
+    """Everything that a worker is told. Durations are in seconds; ``database`` is ``None`` where none was named.
+
+    ``keeps_key`` has it make an encryption key beside a SQLite file where none is given.
+    """
 
     database: Location | None
     database_wait_seconds: float = 0.0
     orm_logging: bool = False
     api_key: str | None = field(repr=False, default=None)
     admin_account: tuple[str, str] | None = field(repr=False, default=None)
+    encryption_keys: tuple[str, ...] = field(repr=False, default=())
+    keeps_key: bool = False
     import_handlers: str | None = None
     handlers_dir: Path | None = None
     api_endpoint: bool = False
@@ -286,6 +300,7 @@ def read_settings(
         orm_logging=values.flag("ORM_LOGGING"),
         api_key=values.text("API_KEY"),
         admin_account=_admin_account(values),
+        encryption_keys=read_keys([values.text(VARIABLE) or ""]),
         import_handlers=values.text("IMPORT_HANDLERS"),
         handlers_dir=None if handlers_dir is None else (here / Path(handlers_dir).expanduser()).absolute(),
         api_endpoint=values.flag("API_ENDPOINT"),

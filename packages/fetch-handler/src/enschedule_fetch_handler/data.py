@@ -59,8 +59,9 @@ class FetchData(Schema):
         load_default=dict,
         metadata={
             "title": "Headers",
-            "description": "Sent with the request",
+            "description": "Sent with the request; those that let somebody in are stored encrypted",
             "default": {},
+            "secret_names": r"^(proxy-)?authorization$|cookie|token|secret|password|api-?key",
             "x-placeholder": '{"Accept": "application/json"}',
         },
     )

@@ -64,7 +64,7 @@ class ShellData(Schema):
         load_default=dict,
         metadata={
             "title": "Environment variables",
-            "description": "Added to what handlers see of the worker's environment",
+            "description": 'Added to what handlers see of the worker\'s environment; as JSON also {"$secret": "NAME"}',
             "default": {},
             "x-placeholder": '{"BACKUP_DIR": "/backup"}',
         },

@@ -45,6 +45,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "cancel": "Cancel runs.",
         "retry": "Run again what has ended.",
     },
+    "Server": {
+        "secrets": "Keep secrets, encrypted; and the keys for that.",
+    },
     "This command": {
         "login": "Remember a server and its key.",
         "logout": "Forget a server.",

@@ -51,10 +51,14 @@ def _show(change: Change) -> bool:
     if answer["change"] == "unchanged" or after is None:
         return False
     label = change.wanted.source.label
-    for line in difference(answer["before"], after, label):
+    lines = difference(answer["before"], after, label)
+    for line in lines:
         say(line)
     if answer["before"] and "managed_by" in answer["changes"]:
         say(f"{change.wanted.id}: it would belong to {label}")
-    if answer["changes"] == ["notify"]:
-        say(f"{change.wanted.id}: the address of its notices differs in what is not shown")
+    if not lines:
+        for path in answer["changes"]:
+            if path != "managed_by":
+                what = "the address of its notices" if path == "notify" else path
+                say(f"{change.wanted.id}: {what} differs in what is not shown")
     return True

@@ -23,10 +23,11 @@ _MASKED = "/***"
 def command(client: Client, ids: tuple[str, ...], selectors: tuple[str, ...]) -> None:
     """Print schedules as a file that `apply` takes: those that are named, or all.
 
-    The address of notices is shown by no API and stands there as ***: on the same server it is kept, for another one
-    write it out.
+    The address of notices is shown by no API and stands there as ***, what is sealed in data as {$sealed: true}: on the
+    same server it is kept, for another one write it out, or {$secret: NAME}.
     """
     from enschedule_cli.files.writing import documents, spec_of  # noqa: PLC0415
+    from enschedule_core.secret import is_sealed, specials  # noqa: PLC0415
 
     tag = tag_of(selectors, wanted=False)
     if ids and tag:
@@ -39,3 +40,6 @@ def command(client: Client, ids: tuple[str, ...], selectors: tuple[str, ...]) ->
     for one in found:
         if (one["notify"] or "").endswith(_MASKED):
             tell(f"{one['id']}: the address of its notices is not shown; write it out before you apply this elsewhere.")
+        hidden = ", ".join(".".join(map(str, path)) for path, value in specials(one["data"]) if is_sealed(value))
+        if hidden:
+            tell(f"{one['id']}: of its data, {hidden} is not shown; write it out before you apply this elsewhere.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, TypedDict
 
-from enschedule_core.wire._shared_types import Instant, JsonObject
+from enschedule_core.wire._shared_types import Instant, JsonObject, Ref
 
 RoleName: TypeAlias = Literal["viewer", "operator", "editor", "admin"]
 
@@ -79,6 +79,31 @@ class NewApiKey(ApiKey):
     """A key that was just made; ``token`` is all of it, shown once."""
 
     token: str
+
+
+class Secret(TypedDict):
+    """A value that is kept under a name, without the value.
+
+    ``group`` is the one whose schedules may use it, ``None`` means all. ``readable`` says whether the present keys open
+    it; ``used_by`` are the schedules whose data or variables refer to it.
+    """
+
+    name: str
+    group: str | None
+    readable: bool
+    used_by: list[Ref]
+    created_at: Instant
+    created_by: str
+    updated_at: Instant
+    updated_by: str
+
+
+class Rotation(TypedDict):
+    """How many values a request has encrypted anew, and how many no key opens; ``next_cursor`` goes on."""
+
+    done: int
+    unreadable: int
+    next_cursor: str | None
 
 
 class AuditActor(TypedDict):

@@ -134,7 +134,7 @@ class Schedule(TypedDict):
     on_failure: str | None
     retention: Retention
     notify: str | None
-    env: dict[str, str]
+    env: dict[str, str | JsonObject]
     runbook: str | None
     managed_by: str | None
     group: str | None

@@ -60,7 +60,7 @@ class Definition:
     trigger: Trigger
     policies: Policies = field(default_factory=Policies)
     tags: tuple[str, ...] = ()
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, Any] = field(default_factory=dict)
     runbook: str | None = None
     managed_by: str | None = None
     paused: bool | None = None

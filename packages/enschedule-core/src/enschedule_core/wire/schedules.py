@@ -31,6 +31,7 @@ from enschedule_core.schedule import (
     Overlap,
     ScheduleStatus,
 )
+from enschedule_core.secret import name_in
 from enschedule_core.triggers.kinds import KINDS
 from enschedule_core.wire.common import (
     Flag,
@@ -195,10 +196,10 @@ def _check_runbook(text: str) -> None:
         )
 
 
-class EnvironmentField(fields.Field[dict[str, str]]):
-    """Environment variables: texts by name."""
+class EnvironmentField(fields.Field[dict[str, Any]]):
+    """Environment variables: texts by name, or references to secrets."""
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, str]:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise ValidationError('Must be an object of texts by name, for example {"STAGE": "live"}.')
         wrong = {str(name): [said] for name, one in value.items() if (said := _wrong_variable(name, one))}
@@ -216,7 +217,7 @@ def _wrong_variable(name: Any, value: Any) -> str | None:
     if str(name).startswith(ENV_REFUSED):
         return f"A schedule cannot set this: no name that begins with {', '.join(ENV_REFUSED)}."
     if not isinstance(value, str):
-        return "Must be text."
+        return None if name_in(value) else 'Must be text, or {"$secret": "NAME"}.'
     if "\x00" in value or (not value.isprintable() and any(0xD800 <= ord(one) <= 0xDFFF for one in value)):
         return "Must be text without NUL and lone surrogates."
     return None
@@ -282,8 +283,8 @@ class ScheduleInput(Strict):
     env = EnvironmentField(
         metadata={
             "type": "object",
-            "additionalProperties": {"type": "string"},
-            "description": "Environment variables that its runs see besides the others",
+            "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+            "description": 'Environment variables that its runs see besides the others: texts, or {"$secret": "NAME"}',
         }
     )
     runbook = fields.String(

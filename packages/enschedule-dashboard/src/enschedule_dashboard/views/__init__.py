@@ -19,6 +19,7 @@ from enschedule_dashboard.views import (
     runs,
     schedule,
     schedules,
+    secrets,
     workers,
 )
 
@@ -39,6 +40,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         go,
         login,
         admin,
+        secrets,
         profile,
         probes,
     )

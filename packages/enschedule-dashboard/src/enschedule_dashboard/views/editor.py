@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.clock import format_instant
 from enschedule_core.errors import EnscheduleError, InvalidInput, InvalidTrigger, NotFound
+from enschedule_core.secret import without_sealed
 from enschedule_core.wire.types import ChangedSchedule, Handler, Preview, Schedule
 from enschedule_dashboard import policies, present, schedule_form, voices, when_form
 from enschedule_dashboard.filters import run_url, schedule_url, viewer
@@ -68,7 +69,8 @@ def new() -> str:
 def clone(id: str) -> str:
     """Show the form of a new schedule that is filled like an existing one."""
     schedule = client().schedules.get(id)
-    form = schedule_form.of_schedule(schedule, _handler_of(schedule))
+    own: Schedule = {**schedule, "data": without_sealed(schedule["data"])}  # what is sealed stays with the original
+    form = schedule_form.of_schedule(own, _handler_of(schedule))
     form.title = f"{form.title} (copy)"
     form.id, form.schedule, form.revision = "", None, None
     form.policies.values["owner_group_was"] = ""  # so that the copy says whose it is

@@ -19,6 +19,7 @@ from enschedule_worker.api import (
     retention,
     runs,
     schedules,
+    secrets,
     sessions,
     settings,
     stats,
@@ -35,7 +36,7 @@ __all__ = ["ApiContext", "AuthPolicy", "Bell", "register"]
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (
     *(schedules, pause, concurrency_groups, runs, views, handlers, workers, triggers, stats, retention, sessions),
-    *(users, keys, settings, health, metrics),
+    *(users, keys, secrets, settings, health, metrics),
 )
 
 

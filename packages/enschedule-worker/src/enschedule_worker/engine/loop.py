@@ -16,6 +16,7 @@ from enschedule_core import triggers
 from enschedule_core.errors import EnscheduleError
 from enschedule_core.executor import Executor
 from enschedule_core.executor import HeldRun as AnyRun
+from enschedule_core.masking import recent
 from enschedule_core.outcome import Outcome
 from enschedule_core.registry import Registry
 from enschedule_worker.engine import verdict
@@ -25,7 +26,7 @@ from enschedule_worker.engine.holding import Holding
 from enschedule_worker.engine.options import EngineOptions
 from enschedule_worker.engine.running import HeldRun, Stage
 from enschedule_worker.engine.unwritten import Unwritten
-from enschedule_worker.service import claiming, firing, halting
+from enschedule_worker.service import claiming, firing, halting, opening
 from enschedule_worker.service.fired_batch import FreePlaces
 from enschedule_worker.store import afterwards, halt, queue, runs
 from enschedule_worker.store.bindings import Reach
@@ -373,9 +374,25 @@ class Engine:
             seconds = self.options.timeout_seconds if found.timeout is None else found.timeout / 1_000_000
             capture = Capture(self.now, limit=self.options.output_max_bytes)
             echo = Echo(found.schedule_id or found.handler_id, found.run_id) if self.options.log_jobs else None
-            run = HeldRun(found, capture, timeout_seconds=seconds, monotonic=self._monotonic, echo=echo)
+            opened, problem = self._open(found)
+            clock = self._monotonic
+            run = HeldRun(found, capture, timeout_seconds=seconds, monotonic=clock, echo=echo, opened=opened)
             self._held.add(run)
-            self.executor.submit(run)
+            if problem is None:
+                self.executor.submit(run)
+            elif run.withdraw():
+                self._returned.append((run, verdict.cannot_open(problem)))
+                self.wake()
+
+    def _open(self, found: claiming.ClaimedRun) -> tuple[opening.Opened | None, str | None]:
+        """Return what the handler of a run gets, or why that cannot be; other runs do not suffer from it."""
+        try:
+            opened = found.opened(self.database.keyring)
+        except opening.CannotOpen as problem:
+            return None, str(problem)
+        if opened.values:
+            recent.add(opened.values)
+        return opened, None
 
     def _cancel(self, requests: dict[int, str]) -> None:
         for run_id, by in requests.items():
@@ -405,7 +422,7 @@ class Engine:
     def _finished(self, run: AnyRun, outcome: Outcome) -> None:
         assert isinstance(run, HeldRun)
         if self._held.returned(run):
-            self._returned.append((run, verdict.handler_ended(run, outcome)))
+            self._returned.append((run, verdict.handler_ended(run, run.masked(outcome))))
         self._flag.set()
 
     def _decide(self, run: HeldRun, outcome: Outcome) -> None:

@@ -21,6 +21,7 @@ from enschedule_worker.engine.webhook import NotDeliveredError, post
 from enschedule_worker.service import notices as wording
 from enschedule_worker.store import notices as store
 from enschedule_worker.store.database import Database
+from enschedule_worker.store.seal import VARIABLE
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 5.0
@@ -147,6 +148,8 @@ class NoticeSender:
 
     def _post(self, notice: store.Due) -> str | None:
         """Return why it did not arrive; no transaction is open while somebody is waited for."""
+        if not notice.url:
+            return f"no key in {VARIABLE} opens its address"
         with self._database.read() as tx:
             document = wording.document(tx, notice, self._base_url)
         body = json.dumps(document, ensure_ascii=False).encode()

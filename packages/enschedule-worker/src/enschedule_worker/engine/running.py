@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 
 from enschedule_core.context import Stream
 from enschedule_core.executor import Call
+from enschedule_core.masking import NOTHING, Mask, MaskedStream
+from enschedule_core.outcome import Outcome
 from enschedule_worker.engine.capture import Capture
 from enschedule_worker.engine.echo import Echo
 from enschedule_worker.service.claiming import ClaimedRun
+from enschedule_worker.service.opening import Opened
 
 
 class Stage(Enum):
@@ -24,7 +29,8 @@ class Stage(Enum):
 class HeldRun:
     """The engine's and the executor's common view of a run; also the channel that its handler talks through.
 
-    ``monotonic`` is a clock in seconds. ``deadline`` is on that clock and set when the handler is called.
+    ``monotonic`` is a clock in seconds. ``deadline`` is on that clock and set when the handler is called. ``opened`` is
+    what the handler gets; the secret values in it are taken out of all that comes back.
     """
 
     def __init__(
@@ -35,8 +41,13 @@ class HeldRun:
         timeout_seconds: float,
         monotonic: Callable[[], float],
         echo: Echo | None = None,
+        opened: Opened | None = None,
     ) -> None:
         self.claimed = claimed
+        self._opened = opened or Opened(claimed.data, claimed.env)
+        self._mask = Mask(self._opened.values) if self._opened.values else NOTHING
+        self._streams = {stream: MaskedStream(self._mask) for stream in Stream} if self._mask else {}
+        self._writing = threading.Lock()
         self.capture = capture
         self._echo = echo
         self.timeout_seconds = timeout_seconds
@@ -101,6 +112,8 @@ class HeldRun:
                 return False
             self.stage = Stage.ENDED
             self.ended_at = self._monotonic()
+        for stream in self._streams:
+            self._write(stream, b"", last=True)
         if self._echo is not None:
             self._echo.close()
         return True
@@ -112,13 +125,14 @@ class HeldRun:
             run_id=claimed.run_id,
             handler_id=claimed.handler_id,
             version=claimed.handler_version,
-            data=claimed.open_data(),
+            data=self._opened.data,
             attempt=claimed.attempt,
             slot_at=claimed.slot_at,
             schedule_id=claimed.schedule_id,
             deadline=self.capture.now() + round(self.timeout_seconds * 1_000_000),
             idempotency_key=claimed.idempotency_key,
-            env=claimed.open_env(),
+            env=self._opened.env,
+            secrets=json.dumps(self._opened.values) if self._mask else None,
         )
 
     # ------------------------------------------------------------ the engine's side
@@ -155,14 +169,37 @@ class HeldRun:
     # ------------------------------------------------------------ enschedule_core.context.Channel
 
     def write(self, stream: Stream, data: bytes) -> None:
-        """Capture output."""
+        """Capture output, with its secrets masked."""
+        self._write(stream, data)
+
+    def _write(self, stream: Stream, data: bytes, *, last: bool = False) -> None:
+        if not self._streams:
+            self._pass_on(stream, data)
+            return
+        with self._writing:
+            self._pass_on(stream, self._streams[stream].feed(data, last=last))
+
+    def _pass_on(self, stream: Stream, data: bytes) -> None:
         self.capture.write(stream, data)
         if self._echo is not None:
             self._echo.write(stream, data)
 
+    def masked(self, outcome: Outcome) -> Outcome:
+        """Return how the handler ended without its secrets, whatever its executor has made of them."""
+        if not self._mask:
+            return outcome
+        text = self._mask.text
+        return replace(
+            outcome,
+            message=None if outcome.message is None else text(outcome.message),
+            traceback=None if outcome.traceback is None else text(outcome.traceback),
+            note=None if outcome.note is None else text(outcome.note),
+            result=self._mask.value(outcome.result),
+        )
+
     def progress(self, fraction: float, text: str) -> None:
         """Note progress; the last one wins."""
-        self._progress = (fraction, text)
+        self._progress = (fraction, self._mask.text(text))
 
     @property
     def cancelled(self) -> bool:

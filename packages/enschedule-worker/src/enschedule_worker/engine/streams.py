@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 from enschedule_core.context import Channel, Stream
+from enschedule_core.masking import Mask, recent
 
 _channel: ContextVar[Channel | None] = ContextVar("enschedule_channel", default=None)
 
@@ -126,9 +127,34 @@ class RunLog(logging.Handler):
                 self.handleError(record)
 
 
-def is_server_record(_: logging.LogRecord) -> bool:
-    """Return whether a record belongs to the server's own log, not to a run: a filter for its handlers."""
-    return _channel.get() is None
+_formatter = logging.Formatter()
+
+
+def is_server_record(record: logging.LogRecord) -> bool:
+    """Return whether a record belongs to the server's own log, not to a run: a filter for its handlers.
+
+    What it lets pass has the secrets masked that this process has handled last.
+    """
+    if _channel.get() is not None:
+        return False
+    mask = recent.mask
+    if mask:
+        _hide(record, mask)
+    return True
+
+
+def _hide(record: logging.LogRecord, mask: Mask) -> None:
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError):  # arguments that do not fit are the handler's to complain about
+        return
+    shown = mask.text(message)
+    if shown != message:
+        record.msg, record.args = shown, None
+    if record.exc_info and not record.exc_text:
+        record.exc_text = _formatter.formatException(record.exc_info)
+    if record.exc_text:
+        record.exc_text = mask.text(record.exc_text)
 
 
 _installing = threading.Lock()

@@ -66,6 +66,11 @@ def decided(run: HeldRun, outcome: Outcome, *, kills: bool) -> Outcome:
     return cancelled(run) if kills else did_not_stop(run)
 
 
+def cannot_open(problem: str) -> Outcome:
+    """Return the outcome of a run one of whose secrets is not there; a later attempt finds what is there then."""
+    return Outcome(RunStatus.FAILED, OutcomeKind.INVALID_DATA, problem)
+
+
 def cancelled(run: HeldRun) -> Outcome:
     """Return the outcome of a run that somebody cancelled and that did stop, or was killed."""
     how = _killed(run) if run.killed_at is not None else ""

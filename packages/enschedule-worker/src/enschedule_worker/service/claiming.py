@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, Row, and_, select
 
-from enschedule_worker.store import bulk, picking, queue, runs, seal
+from enschedule_core import secret
+from enschedule_worker.service import opening
+from enschedule_worker.store import bulk, picking, queue, runs, secrets
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Revision, Schedule
 from enschedule_worker.store.new_runs import NewRun
 from enschedule_worker.store.schedules import DELETED_MARK
+from enschedule_worker.store.seal import Keyring
 from enschedule_worker.store.tables import table_of
 
 
@@ -22,7 +25,8 @@ from enschedule_worker.store.tables import table_of
 class ClaimedRun:
     """A run that this worker holds under ``fence``; times are microseconds, database time.
 
-    ``data`` and ``env`` are sealed.
+    ``data`` and ``env`` are JSON as it is stored: what is secret is sealed in it, or named. ``named`` are the secrets
+    that it names and may use, sealed.
     """
 
     run_id: int
@@ -30,7 +34,7 @@ class ClaimedRun:
     root_id: int
     handler_id: str
     handler_version: int
-    data: str
+    data: str = field(repr=False)
     attempt: int
     slot_at: int | None
     schedule_id: str | None
@@ -38,15 +42,19 @@ class ClaimedRun:
     timeout: int | None
     not_before: int
     claimed_at: int
-    env: str | None = None
+    env: str | None = field(default=None, repr=False)
+    named: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def open_env(self) -> str | None:
-        """Return the environment variables of its schedule as JSON text, if it has any."""
-        return None if self.env is None else seal.unseal(self.env)
+    @property
+    def has_secrets(self) -> bool:
+        """Whether there may be something in it to open."""
+        return secret.may_be_in(self.data) or secret.may_be_in(self.env)
 
-    def open_data(self) -> str:
-        """Return the data as JSON text."""
-        return seal.unseal(self.data)
+    def opened(self, keyring: Keyring) -> opening.Opened:
+        """Return data and variables with every secret in its place. Raises :class:`opening.CannotOpen`."""
+        if not self.has_secrets:
+            return opening.Opened(self.data, self.env)
+        return opening.opened(self.data, self.env, self.named, keyring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +144,28 @@ def claim(
         return Claim([], choice.contested)
     own = queue.data_of(tx, [row.id for row in rows if row.has_data])
     shared = cache.fetch(tx, {(row.schedule_key, row.revision) for row in rows if row.schedule_key is not None})
-    return Claim([_claimed(row, own, shared) for row in rows], choice.contested)
+    return Claim(_with_named(tx, [_claimed(row, own, shared) for row in rows]), choice.contested)
+
+
+def _with_named(tx: Transaction, claimed: list[ClaimedRun]) -> list[ClaimedRun]:
+    """Return runs with the secrets that their data name, as those are now; most have none, and cost nothing."""
+    wanted = {run.run_id: opening.names(run.data, run.env) for run in claimed if run.has_secrets}
+    if not any(wanted.values()):
+        return claimed
+    known = secrets.values(tx, frozenset().union(*wanted.values()))
+    groups = secrets.groups_of_runs(tx, [run_id for run_id, names in wanted.items() if names])
+    return [
+        replace(run, named=opening.usable(known, wanted[run.run_id], groups.get(run.run_id)))
+        if wanted.get(run.run_id)
+        else run
+        for run in claimed
+    ]
 
 
 def taken(tx: Transaction, cache: RevisionCache, runs: Sequence[Taken]) -> list[ClaimedRun]:
     """Return what was fired and claimed at once, with its data."""
     shared = cache.fetch(tx, {_revision_of(one.new) for one in runs}) if runs else {}
-    return [
+    claimed = [
         ClaimedRun(
             run_id=one.run_id,
             fence=1,
@@ -161,6 +184,7 @@ def taken(tx: Transaction, cache: RevisionCache, runs: Sequence[Taken]) -> list[
         )
         for one in runs
     ]
+    return _with_named(tx, claimed)
 
 
 def _revision_of(new: NewRun) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from enschedule_core.actor import Actor, Permission, Role
 from enschedule_core.clock import format_instant
 from enschedule_core.errors import Conflict, FieldError, InvalidInput, NotFound
 from enschedule_worker.service.access import allow, changing, reading, writing
-from enschedule_worker.store import audit
+from enschedule_worker.store import audit, secrets
 from enschedule_worker.store import users as store
 from enschedule_worker.store.database import Database, Transaction
 
@@ -85,7 +85,7 @@ def rename(database: Database, actor: Actor, id: str, *, title: str) -> dict[str
 
 
 def remove(database: Database, actor: Actor, id: str) -> None:
-    """Delete a group; its keys end with it. Raises :class:`Conflict` while it owns schedules."""
+    """Delete a group; its keys end with it. Raises :class:`Conflict` while it owns schedules, or secrets are for it."""
     with writing(database, actor, Permission.ADMIN) as tx:
         row = existing(tx, actor, id)
         owned = store.owned_by(tx, row.key)
@@ -94,6 +94,8 @@ def remove(database: Database, actor: Actor, id: str) -> None:
                 f"The group {id} owns {owned} schedule{'s' if owned > 1 else ''}.",
                 hint="Give them to another group, or delete them; deleted ones are remembered for 7 days.",
             )
+        if secrets.owned_by(tx, row.key):
+            raise Conflict(f"There are secrets for the group {id} alone.", hint="Delete them, or give them to all.")
         store.remove_group(tx, row.key)
         audit.record(tx, actor, "group.delete", "group", id, group_id=row.key, detail={"before": {"title": row.title}})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Row
@@ -133,6 +133,13 @@ def _load(handler: Handler, data: dict[str, Any]) -> None:
         logger.exception("the schema of %s@%s failed", handler.id, handler.version)
         message = f"The schema of {handler.id}@{handler.version} failed over this: {type(problem).__name__}: {problem}"
         raise InvalidData(f"data: {message}", errors=[FieldError("data", message[:500])]) from problem
+
+
+def schema_of(registry: Registry, handler: Row[Any]) -> Mapping[str, Any] | None:
+    """Return the JSON Schema of the handler version of this row of ``handlers``: the handler's own where it is here."""
+    here = registry.get(handler.id, handler.version)
+    found: Mapping[str, Any] | None = loads(handler.data_schema) if here is None else here.json_schema()
+    return found
 
 
 def check_fits(registry: Registry, handler: Row[Any], data: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from enschedule_core import secret
 from enschedule_core.actor import Actor, Permission
 from enschedule_core.clock import format_instant, from_micros
 from enschedule_core.triggers import preview
@@ -92,7 +93,12 @@ def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Yield the dotted paths of members that differ; lists are named whole, and so is a trigger of another kind."""
     if canonical(before) == canonical(after):
         return
-    if not (isinstance(before, dict) and isinstance(after, dict)) or before.get("kind") != after.get("kind"):
+    is_whole = secret.is_special(before) or secret.is_special(after)
+    if (
+        is_whole
+        or not (isinstance(before, dict) and isinstance(after, dict))
+        or before.get("kind") != after.get("kind")
+    ):
         yield path
         return
     for name in {**before, **after}:

@@ -10,16 +10,16 @@ from sqlalchemy import Row
 
 from enschedule_core.errors import Conflict
 from enschedule_core.wire.definition import Definition, canonical
+from enschedule_worker.service import present
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.seal import unseal
 
 
 def stored_definition(revision: Row[Any]) -> dict[str, Any]:
-    """Return the wire form of a stored revision."""
+    """Return the wire form of a stored revision; what is secret in its data is sealed."""
     found: dict[str, Any] = json.loads(revision.definition)
-    env = {} if revision.env is None else json.loads(unseal(revision.env))
-    return {**found, "data": json.loads(unseal(revision.data)), "env": env}
+    env = {} if revision.env is None else json.loads(revision.env)
+    return {**found, "data": json.loads(revision.data), "env": env}
 
 
 def owned(definition: Definition, row: Row[Any]) -> Definition:
@@ -47,11 +47,12 @@ def said_by_owner(tx: Transaction, row: Row[Any], settled: Definition, revision:
 
 
 def _same(stored: dict[str, Any], settled: Definition) -> bool:
-    return canonical(Definition.from_wire(stored, id=settled.id).as_dict()) == canonical(settled.as_dict())
+    whole = Definition.from_wire(present.writable(stored), id=settled.id).as_dict()
+    return canonical({**whole, "notify": stored["notify"]}) == canonical(settled.as_dict())
 
 
-def owners_definition(tx: Transaction, row: Row[Any]) -> Definition:
-    """Return what the owner of a schedule has said.
+def said_by_owner_before(tx: Transaction, row: Row[Any]) -> dict[str, Any]:
+    """Return what the owner of a schedule has said, as it was stored.
 
     Raises :class:`Conflict` for a schedule without an owner, and where what the owner said was not kept.
     """
@@ -60,4 +61,4 @@ def owners_definition(tx: Transaction, row: Row[Any]) -> Definition:
     said = store.revision(tx, row.key, row.file_revision)
     if said is None:
         raise Conflict(f"What {row.managed_by} said of {row.id} was not kept; apply the file again.")
-    return Definition.from_wire({**stored_definition(said), "managed_by": row.managed_by}, id=row.id)
+    return {**stored_definition(said), "managed_by": row.managed_by}

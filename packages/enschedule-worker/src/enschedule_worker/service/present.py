@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Row
 
+from enschedule_core import secret
 from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_core.errors import EnscheduleError
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import NOTIFY_NOBODY, Policies
 from enschedule_core.triggers import Trigger
 from enschedule_worker.service.firing import trigger_of
-from enschedule_worker.store import recent
+from enschedule_worker.store import receivers, recent
 from enschedule_worker.store.schedules import DELETED_MARK
-from enschedule_worker.store.seal import unseal
 
 logger = logging.getLogger(__name__)
 NEXT_SHOWN = 3
@@ -77,21 +77,27 @@ def coming(row: Row[Any], count: int) -> list[int]:
 
 
 def definition(row: Row[Any]) -> dict[str, Any]:
-    """Return the part of a schedule that somebody wrote, in the long wire form."""
+    """Return the part of a schedule that somebody wrote, in the long wire form; what is secret is sealed, or whole."""
     return {
         "id": row.id,
         "title": row.title,
         "description": row.description,
         "handler": {"id": row.handler_id, "version": row.handler_version},
-        "data": json.loads(unseal(row.data)),
+        "data": json.loads(row.data),
         "trigger": json.loads(row.trigger),
         **_DEFAULTS,  # of a policy that is younger than the row
         **json.loads(row.policies),
+        **({} if row.notify_address is None else {"notify": row.notify_address}),
         "tags": json.loads(row.tags),
-        "env": {} if row.env is None else json.loads(unseal(row.env)),
+        "env": {} if row.env is None else json.loads(row.env),
         "runbook": row.runbook,
         "managed_by": row.managed_by,
     }
+
+
+def writable(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition as somebody may send it back: with the address of notices as it is shown."""
+    return {**definition, "notify": masked(definition["notify"])}
 
 
 def schedule(row: Row[Any]) -> dict[str, Any]:
@@ -99,6 +105,7 @@ def schedule(row: Row[Any]) -> dict[str, Any]:
     places, shown = recent.decode(row.recent), definition(row)
     return {
         **shown,
+        "data": secret.shown(shown["data"]),
         "notify": masked(shown["notify"]),
         "trigger": _trigger_wire(row.trigger),
         "due_at": format_instant(row.due_at),
@@ -132,6 +139,8 @@ def masked(url: str | None) -> str | None:
     """Return an address without what may be secret of it: user and password, path and query."""
     if url is None or url == NOTIFY_NOBODY:
         return url
+    if receivers.is_hidden(url):
+        return receivers.shown_of(url)
     parts = urlsplit(url)
     secret = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{MASK}" if secret else url
@@ -233,7 +242,7 @@ def run_detail(row: Row[Any], attempts: Iterable[Row[Any]]) -> dict[str, Any]:
     following = next(islice(waiting, 1), None)
     return {
         **wire,
-        "data": {} if row.data is None else json.loads(unseal(row.data)),
+        "data": {} if row.data is None else secret.shown(json.loads(row.data)),
         "result": None if row.result is None else json.loads(row.result),
         "attempts": [attempt(one) for one in chain],
         "retry_at": None if following is None else format_instant(following.not_before),

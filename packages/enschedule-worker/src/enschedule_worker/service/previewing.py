@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from enschedule_core import secret
 from enschedule_core.actor import Actor, Permission
 from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_core.errors import EnscheduleError
@@ -56,9 +57,9 @@ def _previewed(
     after = _shown(settled.as_dict(), row, paused=settled.paused)
     if row is None:
         return _entry(settled.id, change=CREATED, after=after, due_at=_first(tx, settled))
-    before = _shown(present.definition(row), row)
-    stored, wanted = present.definition(row)["notify"], settled.policies.notify
-    changes = changed_paths({**before, "notify": stored}, {**after, "notify": wanted})
+    before, stored = _shown(present.definition(row), row), present.definition(row)
+    whole = {"data": settled.data, "notify": settled.policies.notify}
+    changes = changed_paths({**before, **{name: stored[name] for name in whole}}, {**after, **whole})
     if settled.group is not None and (settled.group or None) != row.group_name:
         before, after = {**before, "group": row.group_name}, {**after, "group": settled.group or None}
         changes = [*changes, "group"]
@@ -94,7 +95,8 @@ def _id_of(raw: Any) -> str | None:
 def _shown(definition: dict[str, Any], row: Row[Any] | None, *, paused: bool | None = None) -> dict[str, Any]:
     """Return a definition as it may be shown, with what it says of being paused, else how that is."""
     is_paused = bool(row is not None and row.paused) if paused is None else paused
-    return {**definition, "notify": present.masked(definition["notify"]), "paused": is_paused}
+    hidden = {"data": secret.shown(definition["data"]), "notify": present.masked(definition["notify"])}
+    return {**definition, **hidden, "paused": is_paused}
 
 
 def _first(tx: Transaction, definition: Definition) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +13,14 @@ from enschedule_core.errors import Conflict, NotFound
 from enschedule_core.registry import Registry
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schema import check_data, encode_json
-from enschedule_worker.service import halting, present
+from enschedule_worker.service import halting, present, secret_data
 from enschedule_worker.service.access import allow, changing, home_of, reading
 from enschedule_worker.service.finding import existing as existing_schedule
-from enschedule_worker.service.handlers import check_fits, settle_version
+from enschedule_worker.service.handlers import settle_version
 from enschedule_worker.store import audit, new_runs, run_reads
 from enschedule_worker.store import runs as store
 from enschedule_worker.store import schedules as schedule_store
 from enschedule_worker.store.database import Database, Transaction
-from enschedule_worker.store.seal import seal
 
 
 def _existing(tx: Transaction, actor: Actor, run_id: int, permission: Permission) -> Row[Any]:
@@ -102,15 +102,16 @@ def run_now(
         own = None
         if data is not None:
             handler = settle_version(tx, row.handler_id, row.handler_version)
-            checked = check_data(data)
-            check_fits(registry, handler, checked)
-            own = seal(encode_json(checked))
+            stored = json.loads(row.data)
+            given = secret_data.with_kept(check_data(data), stored)
+            checked = secret_data.checked(tx, registry, handler, given, stored=stored, group=row.group_id)
+            own = encode_json(checked)
         run_id, made = run_row(tx, actor, row, own, start)
         return _brief(tx, actor, run_id), made
 
 
 def run_row(tx: Transaction, actor: Actor, row: Row[Any], own: str | None, start: Start) -> tuple[int, bool]:
-    """Run a locked schedule with its own data or with ``own`` (sealed); return the run and whether it is a new one."""
+    """Run a locked schedule with its own data or with ``own`` (stored JSON); return the run, and whether it is new."""
     run_id, made = new_runs.new_manual(
         tx,
         row,
@@ -141,12 +142,13 @@ def run_handler(
         group = home_of(actor, Permission.OPERATE)
         halting.refuse(tx)
         handler = settle_version(tx, handler_id, version)
-        check_fits(registry, handler, checked)
+        given = secret_data.with_kept(checked, None)
+        stored = secret_data.checked(tx, registry, handler, given, stored=None, group=group)
         run_id, made = new_runs.new_direct(
             tx,
             handler.id,
             handler.version,
-            data=seal(encode_json(checked)),
+            data=encode_json(stored),
             group_id=group,
             actor_name=actor.name,
             origin_kind=start.origin,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
 from dataclasses import replace
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import Row
 
+from enschedule_core import secret
 from enschedule_core.actor import Actor, Permission
 from enschedule_core.clock import from_micros, to_micros
 from enschedule_core.errors import Conflict, FieldError, InvalidInput, NotFound, StaleRevision
@@ -16,15 +17,15 @@ from enschedule_core.registry import Registry
 from enschedule_core.schedule import is_valid_id, slug
 from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical, merged
-from enschedule_worker.service import auditing, chains, firing, ownership, pausing, present
+from enschedule_worker.service import auditing, chains, firing, ownership, pausing, present, secret_data
 from enschedule_worker.service.access import allow, changing, home_of, reading
 from enschedule_worker.service.finding import check_revision, existing
-from enschedule_worker.service.handlers import check_fits, settle_version
-from enschedule_worker.store import audit, bindings, limits, runs, state, users
+from enschedule_worker.service.handlers import settle_version
+from enschedule_worker.store import audit, bindings, limits, receivers, runs, secrets, state, users
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
-from enschedule_worker.store.seal import seal
+from enschedule_worker.store.seal import Unreadable
 
 _KEPT = ("title", "handler", "trigger")
 """What the audit keeps of a schedule that is made or deleted; the whole of it is in its revisions."""
@@ -117,7 +118,7 @@ def edit(
     with changing(database, actor, Permission.EDIT) as tx:
         row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
         check_revision(row, if_match)
-        whole = merged(present.definition(row), patch)
+        whole = merged(present.writable(present.definition(row)), patch)
         definition = Definition.from_wire(whole, id=schedule_id, default_timezone=default_timezone)
         return _update(tx, registry, actor, row, replace(definition, says_owner="managed_by" in patch))
 
@@ -175,23 +176,38 @@ def revert(database: Database, registry: Registry, actor: Actor, schedule_id: st
     """
     with changing(database, actor, Permission.EDIT) as tx:
         row = existing(tx, actor, schedule_id, Permission.EDIT, lock=True)
-        definition = ownership.owners_definition(tx, row)
-        return _update(tx, registry, actor, row, definition)
+        said = ownership.said_by_owner_before(tx, row)
+        definition = Definition.from_wire(present.writable(said), id=row.id)
+        return _update(tx, registry, actor, row, definition, said=said)
 
 
-def _unmasked(definition: Definition, row: Row[Any] | None) -> Definition:
-    """Return the definition with the stored address where it names that as it was shown: without what is secret of it.
+def _with_receiver(tx: Transaction, definition: Definition, stored: str | None) -> Definition:
+    """Return the definition with the address of its notices as it is stored: sealed where there is a key.
 
-    Raises :class:`InvalidInput` for one that was shown of something else.
+    ``stored`` is the one there, which stays where it is named as it was shown, without what is secret of it. Raises
+    :class:`InvalidInput` for one that was shown of something else.
     """
-    shown = definition.policies.notify
-    if shown is None or not shown.endswith(f"/{present.MASK}"):
+    address = definition.policies.notify
+    if address is None:
         return definition
-    stored = None if row is None else present.definition(row)["notify"]
-    if present.masked(stored) != shown:
-        message = f"{present.MASK} stands for what is not shown; write the whole address."
-        raise InvalidInput(f"notify: {message}", errors=[FieldError("notify", message)])
-    return replace(definition, policies=replace(definition.policies, notify=stored))
+    if address.endswith(f"/{present.MASK}"):
+        if present.masked(stored) != address:
+            message = f"{present.MASK} stands for what is not shown; write the whole address."
+            raise InvalidInput(f"notify: {message}", errors=[FieldError("notify", message)])
+        return replace(definition, policies=replace(definition.policies, notify=stored))
+    shown = present.masked(address)
+    if not tx.keyring or shown is None or shown == address:
+        return definition
+    is_same = receivers.is_hidden(stored) and _opens_to(tx, str(stored), address)
+    hidden = stored if is_same else receivers.hidden(tx.keyring, address, shown=shown)
+    return replace(definition, policies=replace(definition.policies, notify=hidden))
+
+
+def _opens_to(tx: Transaction, stored: str, address: str) -> bool:
+    try:
+        return receivers.opened(tx.keyring, stored) == address
+    except Unreadable:
+        return False
 
 
 def settle(
@@ -202,10 +218,12 @@ def settle(
     row: Row[Any] | None,
     *,
     known: Collection[str] = (),
+    said: dict[str, Any] | None = None,
 ) -> Definition:
     """Return the definition with its handler's version, once all is checked that the database and handlers know.
 
-    ``row`` is the schedule that it is for; ``known`` are ids that will be there by then. Raises what :func:`create`
+    ``row`` is the schedule that it is for; ``known`` are ids that will be there by then. What is secret in its data is
+    sealed; what it keeps sealed is that of ``row``, or of the stored definition ``said``. Raises what :func:`create`
     raises.
     """
     before = None if row is None else present.definition(row)
@@ -214,13 +232,48 @@ def settle(
     stored = row.handler_version if row is not None and row.handler_id == definition.handler_id else None
     handler = settle_version(tx, definition.handler_id, definition.handler_version, stored=stored)
     settled = definition if row is None else ownership.owned(definition, row)
-    settled = _unmasked(settled.with_version(handler.version), row)
-    after = settled.as_dict()
-    if before is None or before["handler"] != after["handler"] or canonical(before["data"]) != canonical(after["data"]):
-        check_fits(registry, handler, settled.data)
+    stored_whole = said if said is not None else before
+    address = None if stored_whole is None else stored_whole["notify"]
+    settled = _with_receiver(tx, settled.with_version(handler.version), address)
     group = group_key(tx, actor, settled, row)
+    settled = _with_secrets(tx, registry, settled, handler, row, group=group, said=said)
     chains.check(tx, str(settled.id), settled.policies, row, group=group, known=known)
     return settled
+
+
+def _with_secrets(
+    tx: Transaction,
+    registry: Registry,
+    definition: Definition,
+    handler: Row[Any],
+    row: Row[Any] | None,
+    *,
+    group: int | None,
+    said: dict[str, Any] | None,
+) -> Definition:
+    """Return the definition with its data as they are stored, once they fit the handler; what is as it was passes."""
+    before = None if row is None else present.definition(row)
+    same_handler = before is not None and before["handler"]["id"] == handler.id
+    stored = said["data"] if said is not None else (before["data"] if before is not None and same_handler else None)
+    why_not = " for another handler" if before is not None and not same_handler else ""
+    data = secret_data.with_kept(definition.data, stored, why_not=why_not)
+    moved = row is None or row.group_id != group
+    after = definition.as_dict()
+    if moved or before is None or canonical(before["env"]) != canonical(after["env"]):
+        secret_data.check_names(tx, secret.names_in(definition.env), group, field="env")
+    if (
+        before is None
+        or before["handler"] != after["handler"]
+        or canonical(before["data"]) != canonical(data)
+        or (moved and secret.names_in(data))
+    ):
+        data = secret_data.checked(tx, registry, handler, data, stored=stored, group=group)
+    return replace(definition, data=data)
+
+
+def _names(data: Any, env: Any) -> frozenset[str]:
+    """Return which secrets a definition refers to."""
+    return frozenset([*secret.names_in(data).values(), *secret.names_in(env).values()])
 
 
 def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Definition) -> Row[Any]:
@@ -247,6 +300,7 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
         values.update(pausing.paused_columns(tx, actor))
     key = store.add(tx, values, settled.tags)
     _save_revision(tx, actor, key, 1, settled)
+    secrets.set_uses(tx, key, _names(settled.data, settled.env))
     kept = {name: value for name, value in settled.as_dict().items() if name in _KEPT}
     detail = {"after": {**kept, "group": definition.group or None}}
     audit.record(tx, actor, "schedule.create", "schedule", str(settled.id), group_id=group, detail=detail)
@@ -257,6 +311,7 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
 def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
     """Return the columns that say the definition, except for id and data."""
     policies = definition.policies
+    hidden = receivers.is_hidden(policies.notify)
     return {
         "title": definition.title,
         "description": definition.description,
@@ -264,7 +319,10 @@ def _columns(tx: Transaction, definition: Definition) -> dict[str, Any]:
         "handler_version": definition.handler_version,
         "trigger_kind": definition.trigger.kind,
         "trigger": encode_json(definition.trigger.to_wire()),
-        "policies": encode_json(policies.to_wire()),
+        "policies": encode_json(
+            {**policies.to_wire(), "notify": present.masked(policies.notify) if hidden else policies.notify}
+        ),
+        "notify_address": policies.notify if hidden else None,
         "overlap": policies.overlap.value,
         "priority": policies.priority,
         "max_running": policies.max_running,
@@ -289,8 +347,8 @@ def _save_revision(tx: Transaction, actor: Actor, key: int, revision: int, defin
         tx,
         key,
         revision,
-        data=seal(encode_json(data)),
-        env=seal(encode_json(env)) if env else None,
+        data=encode_json(data),
+        env=encode_json(env) if env else None,
         definition=encode_json(rest),
         saved_by=actor.name,
     )
@@ -303,11 +361,19 @@ def _free_id(tx: Transaction, title: str) -> str:
         found = base if number == 1 else f"{base}-{number}"
         if is_valid_id(found) and not store.id_taken(tx, found):
             return found
-    return f"{base}-{secrets.token_hex(6)}"
+    return f"{base}-{token_hex(6)}"
 
 
-def _update(tx: Transaction, registry: Registry, actor: Actor, row: Row[Any], definition: Definition) -> Changed:
-    settled = settle(tx, registry, actor, definition, row)
+def _update(
+    tx: Transaction,
+    registry: Registry,
+    actor: Actor,
+    row: Row[Any],
+    definition: Definition,
+    *,
+    said: dict[str, Any] | None = None,
+) -> Changed:
+    settled = settle(tx, registry, actor, definition, row, said=said)
     before, after = present.definition(row), settled.as_dict()
     trigger_changed = canonical(before["trigger"]) != canonical(after["trigger"])
     group = group_key(tx, actor, settled, row)
@@ -321,6 +387,8 @@ def _update(tx: Transaction, registry: Registry, actor: Actor, row: Row[Any], de
         _limit_open_runs(tx, row, settled)
         store.replace_tags(tx, row.key, settled.tags)
         _save_revision(tx, actor, row.key, revision, settled)
+        used = _names(before["data"], before["env"])
+        secrets.set_uses(tx, row.key, _names(settled.data, settled.env), before=used)
     if group != row.group_id:
         values["group_id"] = group
         changes = True

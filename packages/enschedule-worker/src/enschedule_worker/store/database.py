@@ -22,6 +22,7 @@ from enschedule_core.errors import Unavailable
 from enschedule_worker.store import connect, sqlite_file, troubles
 from enschedule_worker.store.clock import Clock, DatabaseClock
 from enschedule_worker.store.listen import Announcer
+from enschedule_worker.store.seal import Keyring
 from enschedule_worker.store.sqlite_file import AGAIN, GLANCES, WRITES, FairLock, busy
 
 T = TypeVar("T")
@@ -38,10 +39,11 @@ class Collided(Undone):
 
 
 class Transaction:
-    """What every store function takes first: a connection inside BEGIN … COMMIT, and the clock."""
+    """What every store function takes first: a connection inside BEGIN … COMMIT, the clock, and the keys."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, clock: Clock, keyring: Keyring) -> None:
         self.connection = connection
+        self.keyring = keyring
         self._clock = clock
         self._now: int | None = None
         self.wakes_engine = False
@@ -84,10 +86,14 @@ class Transaction:
 
 
 class Database:
-    """An engine of SQLAlchemy, with the transactions that Enschedule allows itself."""
+    """An engine of SQLAlchemy, with the transactions that Enschedule allows itself.
 
-    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
+    ``keyring`` seals and opens what is secret in it.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock | None = None, *, keyring: Keyring | None = None) -> None:
         self.engine = engine
+        self.keyring = keyring or Keyring()
         self.clock: Clock = clock or DatabaseClock(engine.dialect.name)
         self._writers: AbstractContextManager[None] = nullcontext()
         self._listeners: list[Callable[[], None]] = []
@@ -133,7 +139,7 @@ class Database:
         Raises :class:`Unavailable` while the database does not answer.
         """
         with _answering(), self.engine.connect() as connection, connection.begin():
-            yield Transaction(connection, self.clock)
+            yield Transaction(connection, self.clock, self.keyring)
 
     @contextmanager
     def glance(self) -> Iterator[Transaction]:
@@ -144,7 +150,7 @@ class Database:
         with _answering(), self.engine.connect() as raw:
             connection = raw.execution_options(**{GLANCES: True})
             with connection.begin():
-                yield Transaction(connection, self.clock)
+                yield Transaction(connection, self.clock, self.keyring)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -156,7 +162,7 @@ class Database:
         with _answering() as answering, self._writers, self.engine.connect() as raw:
             connection = raw.execution_options(**{WRITES: True})
             with connection.begin():
-                transaction = Transaction(connection, self.clock)
+                transaction = Transaction(connection, self.clock, self.keyring)
                 yield transaction
                 self.announcer.announce(
                     connection,

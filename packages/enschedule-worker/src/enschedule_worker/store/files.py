@@ -92,6 +92,11 @@ def memory_file() -> Path:
     return folder / "memory.db"
 
 
+def is_memory_file(path: Path) -> bool:
+    """Return whether this is the path of a private database in memory."""
+    return path.parent.name.startswith(_MEMORY_PREFIX)
+
+
 def _memory_parent() -> Path:
     shared = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it, with mode 0700
     return shared if shared.is_dir() and os.access(shared, os.W_OK) else Path(tempfile.gettempdir())

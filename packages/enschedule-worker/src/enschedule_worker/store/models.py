@@ -107,6 +107,7 @@ class Schedule(Base):
     trigger_kind: Mapped[str] = mapped_column(short(20))
     trigger: Mapped[str] = mapped_column(short(2000))  # the wire form as JSON
     policies: Mapped[str] = mapped_column(short(2000))  # the wire form as JSON
+    notify_address: Mapped[str | None] = mapped_column(LongText)  # where it is sealed; policies has what may be seen
     tags: Mapped[str] = mapped_column(short(2000))  # a JSON list; schedule_tags is its index
     runbook: Mapped[str | None] = mapped_column(short(500))
     managed_by: Mapped[str | None] = mapped_column(short(500))
@@ -541,6 +542,29 @@ class ConcurrencyGroup(Base):
     updated_at: Mapped[int] = mapped_column(Instant)
     updated_by: Mapped[str] = mapped_column(short(200))
     __table_args__ = (_TABLE_OPTIONS,)
+
+
+class Secret(Base):
+    """A value that data of schedules refer to by its name."""
+
+    __tablename__ = "secrets"
+    name: Mapped[str] = mapped_column(short(64), primary_key=True)
+    value: Mapped[str] = mapped_column(LongText)  # sealed
+    group_id: Mapped[int | None] = mapped_column(Instant)  # whose schedules may use it; NULL is all
+    created_at: Mapped[int] = mapped_column(Instant)
+    created_by: Mapped[str] = mapped_column(short(200))
+    updated_at: Mapped[int] = mapped_column(Instant)
+    updated_by: Mapped[str] = mapped_column(short(200))
+    __table_args__ = (_TABLE_OPTIONS,)
+
+
+class SecretUse(Base):
+    """Which schedules refer to which secrets, as they are defined now."""
+
+    __tablename__ = "secret_uses"
+    name: Mapped[str] = mapped_column(short(64), primary_key=True)
+    schedule_key: Mapped[int] = mapped_column(Instant, primary_key=True, autoincrement=False)
+    __table_args__ = (sa.Index(None, "schedule_key"), _TABLE_OPTIONS)
 
 
 class Notice(Base):

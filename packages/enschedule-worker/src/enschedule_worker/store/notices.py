@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Row, func, insert, select, update
 
 from enschedule_core.schedule import NOTIFY_NOBODY
+from enschedule_worker.store import receivers
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Notice, Output, Run, Schedule
-from enschedule_worker.store.seal import seal, unseal
+from enschedule_worker.store.seal import Unreadable
 from enschedule_worker.store.standing import Turn
 from enschedule_worker.store.tables import table_of
 
@@ -43,14 +44,15 @@ def queue(tx: Transaction, turns: Sequence[Turn], default_url: str | None) -> No
     if not turns:
         return
     keys = sorted({turn.schedule_key for turn in turns})
-    rows = tx.execute(select(Schedule.key, Schedule.policies, Schedule.deleted_at).where(Schedule.key.in_(keys)))
-    urls = {row.key: _url(row, default_url) for row in rows}
+    columns = (Schedule.key, Schedule.policies, Schedule.notify_address, Schedule.deleted_at)
+    rows = tx.execute(select(*columns).where(Schedule.key.in_(keys)))
+    urls = {row.key: _url(tx, row, default_url) for row in rows}
     made = [
         {
             "kind": FAILING if turn.is_failing else RECOVERED,
             "schedule_key": turn.schedule_key,
             "run_id": turn.run_id,
-            "url": seal(url),
+            "url": tx.keyring.hide(url),
             "created_at": tx.now,
             "send_at": tx.now,
             "attempts": 0,
@@ -63,8 +65,13 @@ def queue(tx: Transaction, turns: Sequence[Turn], default_url: str | None) -> No
         tx.tell_sender()
 
 
-def _url(row: Row[Any], default_url: str | None) -> str | None:
+def _url(tx: Transaction, row: Row[Any], default_url: str | None) -> str | None:
     """Return whom to tell; nobody of a schedule that was deleted while its last run went on."""
+    if row.deleted_at is None and row.notify_address is not None:
+        try:
+            return receivers.opened(tx.keyring, row.notify_address)
+        except Unreadable:
+            return ""
     named = json.loads(row.policies).get("notify")
     if row.deleted_at is not None or named == NOTIFY_NOBODY:
         return None
@@ -89,9 +96,17 @@ def due(tx: Transaction, limit: int) -> list[Due]:
         .limit(limit)
     )
     return [
-        Due(row.id, row.kind, row.schedule_key, row.run_id, unseal(row.url), row.created_at, row.send_at, row.attempts)
+        Due(row.id, row.kind, row.schedule_key, row.run_id, _opened(tx, row), row.created_at, row.send_at, row.attempts)
         for row in rows
     ]
+
+
+def _opened(tx: Transaction, row: Row[Any]) -> str:
+    """Return whom to tell; nothing that could be an address where no key of this worker opens it."""
+    try:
+        return tx.keyring.reveal(row.url)
+    except Unreadable:
+        return ""
 
 
 def next_at(tx: Transaction) -> int | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Row, and_, delete, or_, select
 
 from enschedule_core.actor import Scope
 from enschedule_core.run import OPEN
-from enschedule_worker.store import counters, state
+from enschedule_worker.store import counters, secrets, state
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import (
     Notice,
@@ -204,6 +204,7 @@ def remove_schedule(tx: Transaction, key: int) -> int:
     gone = tx.execute(delete(Schedule).where(Schedule.key == key, Schedule.deleted_at.is_not(None))).rowcount
     if gone:
         tx.execute(delete(ScheduleTag).where(ScheduleTag.schedule_key == key))
+        secrets.forget_uses(tx, key)
     return gone
 
 
