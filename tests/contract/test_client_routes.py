@@ -67,6 +67,8 @@ CALLS = {
     "GET /api/v1/me": lambda c: c.me(),
     "PATCH /api/v1/me": lambda c: c.sessions.change_own(theme="dark"),
     "POST /api/v1/setup": lambda c: c.sessions.set_up("t", "ada", "p"),
+    "GET /api/v1/sign-on": lambda c: c.sessions.ways_in(),
+    "POST /api/v1/sign-on": lambda c: c.sessions.begin_sign_on("https://jobs.example.org/login/callback"),
     "GET /api/v1/sessions": lambda c: c.sessions.list(),
     "DELETE /api/v1/sessions": lambda c: c.sessions.delete_all(),
     "DELETE /api/v1/sessions/{session_id}": lambda c: c.sessions.delete("s"),

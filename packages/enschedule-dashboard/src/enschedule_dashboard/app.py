@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask, g, redirect, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
@@ -19,8 +20,26 @@ from enschedule_dashboard.views import blueprints
 STATIC = Path(__file__).parent / "static"
 #: Endpoints that answer whoever asks: nothing in them is known only after log-in.
 OPEN_ENDPOINTS = frozenset(
-    {"static", "login.enter", "login.enter_post", "login.set_up", "login.set_up_post", "login.theme", "favicon"}
+    {
+        "static",
+        "login.enter",
+        "login.enter_post",
+        "login.to_provider",
+        "login.from_provider",
+        "login.set_up",
+        "login.set_up_post",
+        "login.theme",
+        "favicon",
+    }
 )
+
+
+class FormCookie(SecureCookieSessionInterface):
+    """The signed cookie of forms and notices; over TLS it is sent over TLS only, wherever that ends."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - what Flask calls it with
+        """Return whether this request came over TLS, as the proxies that are trusted say."""
+        return request.is_secure
 
 
 def build_of(folder: Path) -> str:
@@ -53,6 +72,7 @@ def create_app(client_factory: ClientFactory, settings: DashboardSettings | None
         WTF_CSRF_SSL_STRICT=False,  # the Origin check does this, and works behind a proxy
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.session_interface = FormCookie()
     compress.install(app)
     security.install(app, settings)
     CSRFProtect(app)

@@ -58,6 +58,7 @@ class Worker:
         self.settings = settings
         self.registry = registry
         self.api_key = settings.api_key or secrets.token_urlsafe(32)
+        sign_on = None if settings.sign_on is None else settings.sign_on.open(settings.base_url)
         self.app = Flask("enschedule_worker", static_folder=None)
         self.database = _open(self.app, settings)
         if settings.admin_account is not None:
@@ -85,6 +86,8 @@ class Worker:
                     api_key=self.api_key,
                     bound_to_loopback=settings.is_loopback,
                     trusted_hosts=settings.trusted_hosts,
+                    password_login=settings.password_login,
+                    sign_on=sign_on,
                 ),
                 engine_ready=self._readiness,
                 version=__version__,
@@ -171,8 +174,11 @@ class Worker:
         return users.Accounts().exist(self.database)
 
     def setup_token(self) -> str | None:
-        """Return a token that makes the first account within an hour; ``None`` once there is one."""
-        return sessions.new_setup_token(self.database)
+        """Return a token that makes the first account within an hour.
+
+        ``None`` once there is one, and where nobody logs in with a password.
+        """
+        return sessions.new_setup_token(self.database) if self.settings.password_login else None
 
     def _engine(self, retry_delay: Callable[[int], float] | None) -> Engine:
         settings = self.settings

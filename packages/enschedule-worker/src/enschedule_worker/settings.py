@@ -17,6 +17,7 @@ from enschedule_core.errors import ConfigurationError
 from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
 from enschedule_core.settings import Kind, Setting, Values, in_force, read, unknown
 from enschedule_core.wire.people import PASSWORD_MAX, USER_PATTERN
+from enschedule_worker import sign_on_settings
 from enschedule_worker.store.location import SERVERS, Location, locate
 
 DATABASE_SETTINGS = (
@@ -61,6 +62,7 @@ SETTINGS = (
         secret=True,
         example="ada:several-words-are-good",
     ),
+    *sign_on_settings.SETTINGS,
     Setting(
         "IMPORT_HANDLERS",
         Kind.TEXT,
@@ -152,6 +154,13 @@ SETTINGS = (
         minimum=0,
     ),
     Setting(
+        "ENSCHEDULE_AUDIT_DAYS",
+        Kind.INTEGER,
+        365,
+        "How long the audit is kept; 0 keeps it for ever.",
+        minimum=0,
+    ),
+    Setting(
         "ENSCHEDULE_NOTIFY_URL",
         Kind.TEXT,
         None,
@@ -211,6 +220,8 @@ class WorkerSettings:
     orm_logging: bool = False
     api_key: str | None = field(repr=False, default=None)
     admin_account: tuple[str, str] | None = field(repr=False, default=None)
+    password_login: bool = True
+    sign_on: sign_on_settings.SignOnSettings | None = None
     import_handlers: str | None = None
     handlers_dir: Path | None = None
     api_endpoint: bool = False
@@ -234,6 +245,7 @@ class WorkerSettings:
     retention_days: int = 90
     retention_min_runs: int = 20
     retention_failures_days: int = 365
+    audit_days: int = 365
     notify_url: str | None = field(repr=False, default=None)
     guard: AddressGuard = field(default_factory=AddressGuard)
     base_url: str | None = None
@@ -277,6 +289,8 @@ def read_settings(
         orm_logging=values.flag("ORM_LOGGING"),
         api_key=values.text("API_KEY"),
         admin_account=_admin_account(values),
+        password_login=values.flag("ENSCHEDULE_PASSWORD_LOGIN"),
+        sign_on=sign_on_settings.read(values),
         import_handlers=values.text("IMPORT_HANDLERS"),
         handlers_dir=None if handlers_dir is None else (here / Path(handlers_dir).expanduser()).absolute(),
         api_endpoint=values.flag("API_ENDPOINT"),
@@ -300,6 +314,7 @@ def read_settings(
         retention_days=values.number("ENSCHEDULE_RETENTION_DAYS"),
         retention_min_runs=values.number("ENSCHEDULE_RETENTION_MIN_RUNS"),
         retention_failures_days=values.number("ENSCHEDULE_RETENTION_FAILURES_DAYS"),
+        audit_days=values.number("ENSCHEDULE_AUDIT_DAYS"),
         notify_url=_url(values, "ENSCHEDULE_NOTIFY_URL", "https://hooks.example.org/enschedule"),
         guard=_guard(environ),
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),

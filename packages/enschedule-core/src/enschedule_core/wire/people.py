@@ -39,20 +39,45 @@ def _group(**options: Any) -> fields.String:
 
 
 class LoginInput(Strict):
-    """Open a session: with a name and a password, or with a key or the one-time token of a printed link."""
+    """Open a session: with a name and a password, with a key or the one-time token of a printed link, or with what a
+    provider of single sign-on sent back.
+    """
 
     key = fields.String(validate=validate.Length(1, 1000, error="Must not be empty."))
     name = fields.String(validate=validate.Length(1, 1000, error="Must not be empty."))
     password = _password()
+    ticket = fields.String(validate=validate.Length(1, 4000, error="Must not be empty."))
+    state = fields.String(validate=validate.Length(0, 1000, error="At most 1,000 characters."))
+    code = fields.String(validate=validate.Length(1, 4000, error="Must not be empty."))
+    error = fields.String(validate=validate.Length(1, 1000, error="Must not be empty."))
 
     @validates_schema
     def _check(self, data: Mapping[str, Any], **_: Any) -> None:
-        if "key" in data and ({"name", "password"} & set(data)):
-            raise ValidationError("Say key, or name and password.", "key")
-        if "key" not in data:
+        said = set(data)
+        if "key" in said and said != {"key"}:
+            raise ValidationError("Say key alone; or name and password; or ticket, state and code.", "key")
+        if "ticket" in said:
+            if "state" not in said:
+                raise ValidationError("Is missing; the provider sent it back.", "state")
+            if len(said & {"code", "error"}) != 1 or said & {"name", "password"}:
+                raise ValidationError("Say ticket with state, and code or error.", "ticket")
+        elif said & {"state", "code", "error"}:
+            raise ValidationError("Is missing; it is what the log-in was begun with.", "ticket")
+        elif "key" not in said:
             for name in ("name", "password"):
-                if name not in data:
+                if name not in said:
                     raise ValidationError("Is missing; say name and password, or key.", name)
+
+
+class SignOnInput(Strict):
+    """Begin a log-in at the provider, which sends the browser back to ``redirect_uri``."""
+
+    redirect_uri = fields.String(
+        required=True,
+        validate=validate.Regexp(
+            r"https?://[!-~]{1,1900}\Z", error="Must be an http or https address, such as https://jobs.example.org/login/callback."
+        ),
+    )
 
 
 class SetupInput(Strict):

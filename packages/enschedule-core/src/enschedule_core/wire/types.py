@@ -17,7 +17,10 @@ from enschedule_core.wire._people_types import (
     OwnUser,
     RoleName,
     Session,
+    SignOnBegun,
+    SingleSignOn,
     User,
+    WaysIn,
 )
 from enschedule_core.wire._run_types import (
     Attempt,
@@ -163,12 +166,15 @@ __all__ = [
     "ScheduleCounts",
     "Session",
     "SettingInForce",
+    "SignOnBegun",
+    "SingleSignOn",
     "Skip",
     "Source",
     "Stream",
     "Trigger",
     "User",
     "View",
+    "WaysIn",
     "Worker",
     "WorkerRef",
 ]
