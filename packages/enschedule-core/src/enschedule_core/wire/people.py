@@ -136,6 +136,15 @@ class GroupPatch(Strict):
     title = Text(longest=200, shortest=1, required=True)
 
 
+class HandlerAccessInput(Strict):
+    """Who may use a handler: ``null`` is what its code says, and no limit to groups."""
+
+    minimum_role = choice(Role, allow_none=True, load_default=None)
+    groups = fields.List(
+        _group(), allow_none=True, load_default=None, validate=validate.Length(max=100, error="At most 100 groups.")
+    )
+
+
 class MemberInput(Strict):
     """What somebody is in a group."""
 

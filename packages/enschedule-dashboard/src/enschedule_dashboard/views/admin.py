@@ -317,6 +317,7 @@ _WORDS = {
     "member": "changed the members of",
     "put": "set",
     "delete_all": "ended all sessions of",
+    "access": "changed who may use",
 }
 
 

@@ -144,8 +144,9 @@ def _say_saved(saved: ChangedSchedule) -> None:
 
 def _choose() -> str:
     query = request.args.get("q", "").strip()
-    handlers = client().handlers.list(q=query or None)["items"]
-    return render_template("editor_choose.html", handlers=handlers, query=query)
+    found = client().handlers.list(q=query or None)["items"]
+    handlers = [handler for handler in found if handler["access"]["usable"]]
+    return render_template("editor_choose.html", handlers=handlers, kept=len(found) - len(handlers), query=query)
 
 
 def _page(form: ScheduleForm) -> str:

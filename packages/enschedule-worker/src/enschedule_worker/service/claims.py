@@ -11,7 +11,6 @@ from enschedule_core.actor import Role
 
 _NAME_MAX = 90  # room for a number behind it, see sign_on
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._@+-]+")
-_ORDER = tuple(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +40,16 @@ class ClaimRules:
 
     def role(self, claims: Mapping[str, Any]) -> Role | None:
         """Return the role outside of groups, ``None`` for who is not let in."""
-        return highest([self.role_map[one] for one in _values(claims, self.role_claim) if one in self.role_map]) or (
-            self.default_role
-        )
+        found = Role.highest(self.role_map[one] for one in _values(claims, self.role_claim) if one in self.role_map)
+        return found or self.default_role
 
     def groups(self, claims: Mapping[str, Any]) -> dict[str, Role]:
         """Return the role in each group that the claims name."""
         found: dict[str, Role] = {}
         for value in _values(claims, self.group_claim):
             for group, role in self.group_map.get(value, ()):
-                found[group] = highest([role, *([found[group]] if group in found else [])]) or role
+                found[group] = Role.highest([role, found.get(group, role)]) or role
         return found
-
-
-def highest(roles: list[Role]) -> Role | None:
-    """Return the role that may do the most, ``None`` of none."""
-    return max(roles, key=_ORDER.index, default=None)
 
 
 def has(claims: Mapping[str, Any], name: str) -> bool:

@@ -16,7 +16,7 @@ from enschedule_core.registry import Registry
 from enschedule_core.schedule import is_valid_id, slug
 from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical, merged
-from enschedule_worker.service import auditing, chains, firing, ownership, pausing, present
+from enschedule_worker.service import auditing, chains, firing, handler_access, ownership, pausing, present
 from enschedule_worker.service.access import allow, changing, home_of, reading
 from enschedule_worker.service.finding import check_revision, existing
 from enschedule_worker.service.handlers import check_fits, settle_version
@@ -219,8 +219,22 @@ def settle(
     if before is None or before["handler"] != after["handler"] or canonical(before["data"]) != canonical(after["data"]):
         check_fits(registry, handler, settled.data)
     group = group_key(tx, actor, settled, row)
+    if row is None or canonical(before) != canonical(after) or group != row.group_id:
+        handler_access.check(tx, actor, settled.handler_id, group, saving=True)
     chains.check(tx, str(settled.id), settled.policies, row, group=group, known=known)
+    _check_may_start(tx, actor, settled, row)
     return settled
+
+
+def _check_may_start(tx: Transaction, actor: Actor, definition: Definition, row: Row[Any] | None) -> None:
+    """Refuse to let a schedule start another one, from now on, whose handler the actor may not run by hand."""
+    for name in ("on_success", "on_failure"):
+        target = getattr(definition.policies, name)
+        if target is None or (row is not None and getattr(row, name) == target):
+            continue
+        found = store.get(tx, target, actor.scope)
+        if found is not None:
+            handler_access.check(tx, actor, found.handler_id, found.group_id)
 
 
 def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Definition) -> Row[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, false, func, insert, select, update
 
 from enschedule_core.actor import Role
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import ApiKey, Group, GroupMember, Run, Schedule, User
+from enschedule_worker.store.models import ApiKey, Group, GroupMember, HandlerGroup, Run, Schedule, User
 
 
 def any_user(tx: Transaction) -> bool:
@@ -105,6 +105,7 @@ def remove_group(tx: Transaction, key: int) -> None:
     """Delete a group with its memberships and its keys; its remaining runs are seen by admins only."""
     tx.execute(delete(GroupMember).where(GroupMember.group_key == key))
     tx.execute(delete(ApiKey).where(ApiKey.group_key == key))
+    tx.execute(delete(HandlerGroup).where(HandlerGroup.group_key == key))
     tx.execute(delete(Group).where(Group.key == key))
 
 
