@@ -65,7 +65,12 @@ class Worker:
             users.ensure_admin(self.database, *settings.admin_account)
         self.instance_id = uuid.uuid4().hex
         self.engine = self._engine(retry_delay)
-        keep = Keep(settings.retention_days, settings.retention_min_runs, settings.retention_failures_days)
+        keep = Keep(
+            settings.retention_days,
+            settings.retention_min_runs,
+            settings.retention_failures_days,
+            settings.audit_days,
+        )
         self._housekeeping = Housekeeping(self.engine, self._card(), keep=keep)
         self._listener = Listener(self.database)
         self._folder_watch = self._watch_of(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,8 +13,8 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from enschedule_core.actor import Role
-from enschedule_core.errors import EnscheduleError, Forbidden
-from enschedule_core.wire.types import AuditEntry, Group, NewApiKey, User
+from enschedule_core.errors import EnscheduleError, FieldError, Forbidden, InvalidInput
+from enschedule_core.wire.types import AuditEntry, Group, NewApiKey, Page, User
 from enschedule_dashboard import shell
 from enschedule_dashboard.filters import to, viewer
 from enschedule_dashboard.notices import say
@@ -284,17 +284,39 @@ def revoke_key(id: str) -> Response:
 
 # ---------------------------------------------------------------- audit
 
-_FILTERS = ("actor", "action", "kind", "id", "group", "refused")
+_FILTERS = ("actor", "action", "kind", "id", "group", "from", "to", "refused")
 
 
 @blueprint.get("/audit")
-def audit() -> str:
+def audit() -> str | tuple[str, int]:
     """Show what was done and refused, newest first."""
     wanted = {name: request.args[name].strip() for name in _FILTERS if request.args.get(name, "").strip()}
-    found = client().audit.list(limit=100, cursor=request.args.get("cursor"), **wanted)
+    try:
+        found = client().audit.list(limit=100, cursor=request.args.get("cursor"), **_asked(wanted))
+    except InvalidInput as error:
+        return _audit(wanted, {"items": [], "next_cursor": None}, error), error.status
+    return _audit(wanted, found)
+
+
+def _asked(wanted: dict[str, str]) -> dict[str, Any]:
+    """Return the filters as the API takes them: days are whole, in the viewer's zone, and both are meant."""
+    asked: dict[str, Any] = {name: value for name, value in wanted.items() if name not in {"from", "to"}}
+    for name, more in (("from", 0), ("to", 1)):
+        if name in wanted:
+            try:
+                day = date.fromisoformat(wanted[name]) + timedelta(days=more)
+                asked[{"from": "from_"}.get(name, name)] = datetime.combine(day, time(), viewer().zone).astimezone(UTC)
+            except (ValueError, OverflowError):
+                message = f"“{wanted[name][:40]}” is not a day; write for example 2026-11-24."
+                raise InvalidInput(f"{name}: {message}", errors=[FieldError(name, message)]) from None
+    return asked
+
+
+def _audit(wanted: dict[str, str], found: Page[AuditEntry], error: EnscheduleError | None = None) -> str:
     following = found["next_cursor"]
     return render_template(
         "admin_audit.html",
+        error=error,
         entries=[(entry, said(entry), detail_lines(entry)) for entry in found["items"]],
         wanted=wanted,
         is_first=not request.args.get("cursor"),
