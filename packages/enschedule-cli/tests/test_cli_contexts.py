@@ -131,8 +131,8 @@ def test_contexts_are_listed_chosen_and_forgotten(terminal):
     terminal.ok("login", "http://two.example.org", "--name", "two")
     shown = terminal("context")
     assert shown.stdout.splitlines()[1:] == [
-        "   one.example.org  http://one.example.org  yes",
-        "*  two              http://two.example.org  yes",
+        "   one.example.org  http://one.example.org  a key",
+        "*  two              http://two.example.org  a key",
     ]
     assert "In use: http://two.example.org (from context two)" in shown.stderr
     assert terminal.ok("context", "use", "one.example.org").startswith("one.example.org: in use")

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from enschedule_dashboard.views import (
     admin,
+    audit,
     calendar,
     editor,
     everything,
@@ -38,6 +39,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         go,
         login,
         admin,
+        audit,
         profile,
     )
     return tuple(module.blueprint for module in modules)
