@@ -17,6 +17,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.exc import DBAPIError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from enschedule_core.environment import handler_environment
 from enschedule_core.errors import ConfigurationError, Unavailable
@@ -102,6 +103,12 @@ class Worker:
                 settings=settings.in_force,
             ),
         )
+
+        if settings.trusted_proxies:
+            hops = settings.trusted_proxies
+            self.app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+                self.app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+            )
 
     def start(self) -> None:
         """Enter the worker in the database and start its engine; a second call does nothing."""

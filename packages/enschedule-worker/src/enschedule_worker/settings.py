@@ -193,6 +193,13 @@ SETTINGS = (
         example="jobs.example.org",
     ),
     Setting(
+        "ENSCHEDULE_TRUSTED_PROXIES",
+        Kind.INTEGER,
+        0,
+        "How many proxies in front set X-Forwarded-For, -Proto, -Host.",
+        minimum=0,
+    ),
+    Setting(
         "ENSCHEDULE_LOG_LEVEL",
         Kind.CHOICE,
         "info",
@@ -251,6 +258,7 @@ class WorkerSettings:
     base_url: str | None = None
     migrate: str = "auto"
     trusted_hosts: tuple[str, ...] = ()
+    trusted_proxies: int = 0
     log_jobs: bool = False
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
@@ -320,6 +328,7 @@ def read_settings(
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
+        trusted_proxies=values.number("ENSCHEDULE_TRUSTED_PROXIES"),
         log_jobs=values.flag("ENSCHEDULE_LOG_JOBS"),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
         in_force=_in_force(environ, other_settings, worker_id, values),
