@@ -314,7 +314,8 @@ class TestGuard:
     def test_no_redirect_leads_to_this_machine(self, server: str, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
         """The first server is one that is allowed; what it redirects to is looked at by itself."""
         monkeypatch.setenv("ENSCHEDULE_FETCH_ALLOW_PRIVATE", "127.0.0.5/32")
-        ran = run(f"{server.replace('127.0.0.1', '127.0.0.5')}/to/{server.replace('127.0.0.1', host)}/")
+        with serving("127.0.0.5") as port:
+            ran = run(f"http://127.0.0.5:{port}/to/{server.replace('127.0.0.1', host)}/")
         assert (ran.status, ran.outcome.retry) == (RunStatus.FAILED, "never")
         assert "is not a public address" in (ran.outcome.message or "")
         assert len(Server.seen) == 1
