@@ -97,7 +97,12 @@ def _filled(folder: Path, port: int, *, account: bool) -> dict[str, Headers]:
         worker.enter_handlers()
         client, shared = worker.app.test_client(), {"X-API-Key": SHARED}
         for number in range(SCHEDULES):
-            body = {"id": f"s{number}", "handler": "log-job", "data": {"message": "x"}, "schedule": "every day at 02:00"}
+            body = {
+                "id": f"s{number}",
+                "handler": "log-job",
+                "data": {"message": "x"},
+                "schedule": "every day at 02:00",
+            }
             answer = client.put(f"{PATH}/s{number}", json=body, headers=shared)
             if answer.status_code != 201:
                 raise MeasureFailed(f"a schedule was refused: {answer.text}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import html
 import json
 import secrets
@@ -11,14 +12,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from joserfc import jws, jwt
+from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 CLIENT_ID, CLIENT_SECRET = "enschedule", "a-secret-of-the-client"
+
+
+@cache
+def _key(name: str) -> RSAKey:
+    """Return a key, the same at each call: to make one takes longer than all the rest."""
+    return RSAKey.generate_key(2048, {"kid": name, "use": "sig"})
+
+
+def _encoded(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 class FakeProvider:
@@ -38,13 +50,13 @@ class FakeProvider:
         self.userinfo: dict[str, Any] = {}
         self.issuer_said: str | None = None
         self.asked: list[str] = []
-        self.key = RSAKey.generate_key(2048, {"kid": "1", "use": "sig"})
+        self.key = _key("1")
         self.codes: dict[str, dict[str, str]] = {}
         self.issuer = ""
 
     def rotate(self) -> None:
         """Sign with a new key from now on; the old one is no longer published."""
-        self.key = RSAKey.generate_key(2048, {"kid": secrets.token_hex(4), "use": "sig"})
+        self.key = RSAKey.import_key({**_key("other").as_dict(private=True), "kid": secrets.token_hex(4)})
 
     def settings(self, **more: str) -> dict[str, str]:
         """Return the environment of a server that uses it."""
@@ -106,15 +118,14 @@ class FakeProvider:
 
     def signed(self, claims: dict[str, Any]) -> str:
         if self.sign == "none":
-            parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
-            return ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), ""])
+            return ".".join([*(_encoded(json.dumps(part).encode()) for part in ({"alg": "none"}, claims)), ""])
         if self.sign == "secret":
             return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(CLIENT_SECRET))
         if self.sign == "public":  # the old trick: the public key, as if it were a secret that both share
-            header, payload = {"alg": "HS256", "kid": self.key.kid}, json.dumps(claims)
-            registry = jws.JWSRegistry(algorithms=["HS256"])
-            return jws.serialize_compact(header, payload, OctKey.import_key(self.key.as_pem(private=False)), registry=registry)
-        key = self.key if self.sign == "own" else RSAKey.generate_key(2048, {"kid": self.key.kid})
+            first, second = (_encoded(json.dumps(one).encode()) for one in ({"alg": "HS256", "kid": "1"}, claims))
+            made = hmac.new(self.key.as_pem(private=False), f"{first}.{second}".encode(), hashlib.sha256)
+            return f"{first}.{second}.{_encoded(made.digest())}"
+        key = self.key if self.sign == "own" else _key("other")
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, key)
 
 
@@ -159,8 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
     def ask(self, query: dict[str, str]) -> None:
         """Show the page on which a person chooses who they are."""
         lines = ["<!doctype html><title>Provider</title><h1>The provider</h1>"]
-        for name in self.provider.people:
-            lines.append(f'<p><a href="/authorize?{html.escape(urlencode({**query, "as": name}))}">I am {name}</a>')
+        ways = {name: html.escape(urlencode({**query, "as": name})) for name in self.provider.people}
+        lines += [f'<p><a href="/authorize?{way}">I am {name}</a>' for name, way in ways.items()]
         back = f"{query['redirect_uri']}?{urlencode({'error': 'access_denied', 'state': query['state']})}"
         lines.append(f'<p><a href="{html.escape(back)}">Cancel</a>')
         self.send(200, "text/html", "".join(lines).encode())

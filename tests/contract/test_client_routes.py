@@ -54,7 +54,9 @@ CALLS = {
     "PUT /api/v1/concurrency-groups": lambda c: c.concurrency_groups.put({"a": 1}),
     "GET /api/v1/handlers": lambda c: c.handlers.list(q="x"),
     "GET /api/v1/handlers/{handler_id}": lambda c: c.handlers.get("h", 1),
-    "PUT /api/v1/handlers/{handler_id}/access": lambda c: c.handlers.put_access("h", minimum_role="admin", groups=["g"]),
+    "PUT /api/v1/handlers/{handler_id}/access": lambda c: c.handlers.put_access(
+        "h", minimum_role="admin", groups=["g"]
+    ),
     "GET /api/v1/plugins": lambda c: c.plugins.list(),
     "GET /api/v1/workers": lambda c: c.workers.list(),
     "DELETE /api/v1/workers/{instance_id}": lambda c: c.workers.delete("i"),

@@ -89,7 +89,9 @@ class Terminal:
 
     def _open(self, target: Target) -> Client:
         self.targets.append(target)
-        return Client(target.url, transport=InlineTransport(self.worker.app), api_key=target.api_key, token=target.token)
+        return Client(
+            target.url, transport=InlineTransport(self.worker.app), api_key=target.api_key, token=target.token
+        )
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from fake_client import FakeClient, World
 
 from enschedule_core.errors import EnscheduleError, Unavailable
 from enschedule_dashboard.app import OPEN_ENDPOINTS, create_app
 from enschedule_dashboard.security import CONTENT_SECURITY_POLICY
 from enschedule_dashboard.session import safe_next
 from enschedule_dashboard.settings import DashboardSettings
-from fake_client import FakeClient, World
 
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -220,7 +220,7 @@ def test_more_fields_than_any_form_has_are_refused(pages):
 
 def test_what_needs_nobody_to_be_logged_in_is_listed():
     """A new page is behind the log-in unless somebody adds it here."""
-    assert OPEN_ENDPOINTS == {
+    assert {
         "static",
         "favicon",
         "login.enter",
@@ -230,4 +230,4 @@ def test_what_needs_nobody_to_be_logged_in_is_listed():
         "login.set_up",
         "login.set_up_post",
         "login.theme",
-    }
+    } == OPEN_ENDPOINTS

@@ -134,7 +134,9 @@ def test_each_failure_has_its_sentence_on_the_page_that_one_can_go_on_from(
         assert answer.status_code == status, answer.text
         assert "/login/provider" in answer.text, "the button is there to try again"
         assert door.browser.get_cookie("enschedule") is None
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", re.search(r'role="alert">(.*?)</div>', answer.text, re.S)[1]))
+        return re.sub(
+            r"\s+", " ", re.sub(r"<[^>]+>", "", re.search(r'role="alert">(.*?)</div>', answer.text, re.DOTALL)[1])
+        )
 
     back = door.to_provider()
     denied = re.sub(r"code=[^&]+", "error=access_denied", back)
@@ -179,9 +181,7 @@ def test_what_somebody_writes_into_the_address_is_not_said_by_us(open_door: Any,
     assert "555-1234" not in page
 
 
-def test_the_base_url_decides_where_the_provider_sends_browsers_back_to(
-    open_door: Any, provider: FakeProvider
-) -> None:
+def test_the_base_url_decides_where_the_provider_sends_browsers_back_to(open_door: Any, provider: FakeProvider) -> None:
     door = open_door(**provider.settings(ENSCHEDULE_BASE_URL="https://jobs.example.org/x"))
     location = door.get("/login/provider", headers={"Host": "evil.example"}).headers["Location"]
     assert "redirect_uri=https%3A%2F%2Fjobs.example.org%2Fx%2Flogin%2Fcallback" in location
@@ -206,9 +206,10 @@ def test_a_handlers_page_says_and_changes_who_may_use_it(open_door: Any) -> None
     assert "Who may save or run schedules may use it." in page
     form = {"csrf_token": _TOKEN.search(page)[1], "minimum_role": "admin", "where": "groups", "group": "ops"}
     send = {"headers": {"Origin": "http://localhost"}, "follow_redirects": True}
-    assert "Who is an admin in ops may use it; nobody else." in door.browser.post(
-        "/handlers/log-job/access", data=form, **send
-    ).text
+    assert (
+        "Who is an admin in ops may use it; nobody else."
+        in door.browser.post("/handlers/log-job/access", data=form, **send).text
+    )
     door.browser.delete_cookie("enschedule")
     log_in("vic")
     page = door.get("/handlers/log-job").text

@@ -53,7 +53,9 @@ def test_the_page_of_the_api_allows_its_own_style_and_nothing_else(api: Any) -> 
 @pytest.mark.parametrize("id", ["x\r\nSet-Cookie: a=b", 'x"; filename="evil.exe', "../../etc/passwd", "x\x00", "é"])
 def test_a_name_is_no_way_into_a_header_or_out_of_a_folder(api: Any, id: str) -> None:
     api.refused(422, "POST", "schedules", {"id": id, "handler": "echo"})
-    answer = api.client.put("/api/v1/schedules/" + id.replace("\r", "%0d").replace("\n", "%0a"), json={"handler": "echo"})
+    answer = api.client.put(
+        "/api/v1/schedules/" + id.replace("\r", "%0d").replace("\n", "%0a"), json={"handler": "echo"}
+    )
     assert answer.status_code in {400, 404, 405, 422}
     assert "Set-Cookie" not in answer.headers
 
@@ -73,7 +75,15 @@ def test_a_download_is_named_by_us_and_is_no_page(api: Any, stage: Any) -> None:
 
 @pytest.mark.parametrize(
     "authorization",
-    ["Bearer", "Bearer  ", "Bearer \x7f", "bearer ensk_", "Bearer ensk_admin_", "Basic YWRtaW46YWRtaW4=", "Bearer " + "x" * 5000],
+    [
+        "Bearer",
+        "Bearer  ",
+        "Bearer \x7f",
+        "bearer ensk_",
+        "Bearer ensk_admin_",
+        "Basic YWRtaW46YWRtaW4=",
+        "Bearer " + "x" * 5000,
+    ],
 )
 def test_what_is_no_key_is_never_a_fault_of_ours(people: People, authorization: str) -> None:
     people.api.refused(401, "GET", "me", headers={"Authorization": authorization})
@@ -95,7 +105,12 @@ def test_the_address_that_somebody_claims_is_not_believed(people: People) -> Non
 
 
 def test_behind_a_proxy_that_is_trusted_each_client_is_counted_by_itself(tmp_path: Path) -> None:
-    environ = {"SQLITE": str(tmp_path / "a.db"), "ENSCHEDULE_TRUSTED_PROXIES": "1", "HOST": "0.0.0.0", "API_KEY": "key-key-key"}
+    environ = {
+        "SQLITE": str(tmp_path / "a.db"),
+        "ENSCHEDULE_TRUSTED_PROXIES": "1",
+        "HOST": "0.0.0.0",
+        "API_KEY": "key-key-key",
+    }
     worker = build_worker(read_settings(environ), Registry())
     client = worker.app.test_client()
     try:

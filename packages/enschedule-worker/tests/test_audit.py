@@ -51,7 +51,7 @@ def test_it_is_narrowed_by_every_filter(people: People, clock: Any) -> None:
         "session.create",
         "schedule.update",
     }
-    early = listed(people, "service", **{"to": "2026-11-25T00:00:00Z"})
+    early = listed(people, "service", to="2026-11-25T00:00:00Z")
     assert "schedule.update" not in {one["action"] for one in early}
     assert {one["actor"]["name"] for one in listed(people, "service", actor="root")} == {"root"}
     assert {one["object"]["id"] for one in listed(people, "service", kind="schedule", id="of-shop")} == {"of-shop"}
@@ -66,7 +66,9 @@ def test_it_is_narrowed_by_every_filter(people: People, clock: Any) -> None:
 def test_what_somebody_may_not_do_is_there_too(people: People) -> None:
     people.api.refused(403, "DELETE", "users/root", headers=people.headers["editor"])
     people.api.refused(403, "PATCH", "schedules/of-nobody", {"title": "x"}, headers=people.headers["viewer"])
-    found = [(one["actor"]["name"], one["action"], one["object"]["id"]) for one in listed(people, "root", refused="true")]
+    found = [
+        (one["actor"]["name"], one["action"], one["object"]["id"]) for one in listed(people, "root", refused="true")
+    ]
     assert found == [
         ("viewer", "refused.patch", "/api/v1/schedules/of-nobody"),
         ("editor", "refused.delete", "/api/v1/users/root"),

@@ -74,7 +74,7 @@ def test_a_lower_role_neither_saves_nor_starts_nor_repeats_it(stand: Stand) -> N
     api = stand.api
     assert stand.ask("editor", "POST", "schedules", {**MINE, "id": "x"}) == (
         403,
-        "The handler danger needs the role admin, which editor does not have there.",
+        "The handler danger needs the role admin; editor does not have it there.",
     )
     api.ok("POST", "schedules", {**MINE, "id": "x"}, headers=stand.people.headers["admin"], status=201)
     run = api.ok("POST", "schedules/x/runs", headers=ROOT)["id"]

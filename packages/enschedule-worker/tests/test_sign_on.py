@@ -198,7 +198,7 @@ LIES: dict[str, tuple[str, Any, str]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_an_id_token_that_does_not_hold_lets_nobody_in(door: Door, lie: str) -> None:
+def test_an_id_token_that_does_not_hold_lets_nobody_in(sqlite_only: None, door: Door, lie: str) -> None:
     sign, changed, said = LIES[lie]
     door.log_in("ada")
 
@@ -243,7 +243,9 @@ def test_the_code_of_another_log_in_does_not_fit_the_verifier_of_this_one(door: 
         ("<b>call 555-1234</b>", "The provider did not log you in."),
     ],
 )
-def test_what_the_provider_refuses_is_said_and_nothing_else_of_what_came_along(door: Door, error: str, said: str) -> None:
+def test_what_the_provider_refuses_is_said_and_nothing_else_of_what_came_along(
+    door: Door, error: str, said: str
+) -> None:
     back = door.come_back()
     del back["code"]
     assert door.refused(401, {**back, "error": error}) == said

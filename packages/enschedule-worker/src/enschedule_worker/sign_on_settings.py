@@ -59,7 +59,9 @@ SETTINGS = (
     Setting(
         f"{_PREFIX}GROUP_CLAIM", Kind.TEXT, None, "The claim that says in which groups somebody is.", example="groups"
     ),
-    Setting(_GROUP_MAP, Kind.TEXT, None, "Values of that claim, and the group and role of each.", example=_GROUP_EXAMPLE),
+    Setting(
+        _GROUP_MAP, Kind.TEXT, None, "Values of that claim, and the group and role of each.", example=_GROUP_EXAMPLE
+    ),
 )
 
 
@@ -112,7 +114,7 @@ def _check_nothing_else(values: Values) -> None:
 
 def _rules(values: Values) -> ClaimRules:
     role_claim, group_claim = values.text(f"{_PREFIX}ROLE_CLAIM"), values.text(f"{_PREFIX}GROUP_CLAIM")
-    default = values.text(f"{_PREFIX}DEFAULT_ROLE")
+    default = values.text(f"{_PREFIX}DEFAULT_ROLE") or "none"
     role_map = dict(_pairs(values, _ROLE_MAP, _ROLE_EXAMPLE, _role))
     group_map: dict[str, tuple[tuple[str, Role], ...]] = {}
     for value, pair in _pairs(values, _GROUP_MAP, _GROUP_EXAMPLE, _group):

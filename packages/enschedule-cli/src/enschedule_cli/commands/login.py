@@ -116,7 +116,9 @@ def _ask_for_key() -> str:
 
 def _prompt(what: str) -> str:
     if not sys.stdin.isatty():
-        raise click.UsageError(f"There is no terminal to ask for the {what.lower()}: --password-stdin reads it from a pipe.")
+        raise click.UsageError(
+            f"There is no terminal to ask for the {what.lower()}: --password-stdin reads it from a pipe."
+        )
     return str(click.prompt(what, hide_input=True, err=True))
 
 

@@ -39,8 +39,9 @@ def _group(**options: Any) -> fields.String:
 
 
 class LoginInput(Strict):
-    """Open a session: with a name and a password, with a key or the one-time token of a printed link, or with what a
-    provider of single sign-on sent back.
+    """Open a session: with a name and a password, with a key or a printed link's token, or by single sign-on.
+
+    The last is ``ticket`` (what it was begun with), ``state``, and ``code`` or ``error`` as the provider sent them.
     """
 
     key = fields.String(validate=validate.Length(1, 1000, error="Must not be empty."))
@@ -75,7 +76,8 @@ class SignOnInput(Strict):
     redirect_uri = fields.String(
         required=True,
         validate=validate.Regexp(
-            r"https?://[!-~]{1,1900}\Z", error="Must be an http or https address, such as https://jobs.example.org/login/callback."
+            r"https?://[!-~]{1,1900}\Z",
+            error="Must be an http or https address, such as https://jobs.example.org/login/callback.",
         ),
     )
 

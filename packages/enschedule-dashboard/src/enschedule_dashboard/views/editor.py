@@ -194,6 +194,7 @@ def _handler_of(schedule: Schedule) -> Handler:
             "example": None,
             "idempotent": False,
             "max_running": None,
+            "access": {"minimum_role": None, "declared_role": None, "groups": None, "usable": True},
             "source": {
                 "kind": "unknown",
                 "name": "",

@@ -27,7 +27,7 @@ from enschedule_dashboard.session import back, client, safe_next
 blueprint = Blueprint("login", __name__)
 _REFUSED = (Unauthenticated, Forbidden, InvalidInput, RateLimited, Conflict)
 _ELSEWHERE = "sign_on"
-"""Where the signed cookie of the forms keeps a log-in that was begun at the provider: its ticket, and where to after."""
+"""Where the signed cookie of the forms keeps a log-in that was begun at the provider: its ticket, and where to go."""
 
 
 @blueprint.get("/login")
@@ -164,9 +164,7 @@ def _page(key: str, error: EnscheduleError | None = None) -> str:
     # Nobody has a name to type before there is an account, and nobody types one where passwords are off.
     by_key = bool(key) or "key" in request.form or not (ways["accounts"] and ways["password"])
     sent = "key" if "key" in request.form else "name" if request.method == "POST" else "provider"
-    return render_template(
-        "login.html", key=key, by_key=by_key, error=error, sent=sent, next_path=next_path, ways=ways
-    )
+    return render_template("login.html", key=key, by_key=by_key, error=error, sent=sent, next_path=next_path, ways=ways)
 
 
 def _setup_page(token: str, error: EnscheduleError | None = None) -> str:

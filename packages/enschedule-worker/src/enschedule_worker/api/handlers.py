@@ -9,8 +9,8 @@ from flask import Response
 from enschedule_core.actor import Permission, Role
 from enschedule_core.errors import NotFound
 from enschedule_core.wire import answers
-from enschedule_core.wire.people import HandlerAccessInput
 from enschedule_core.wire.others import HandlerQuery, HandlerVersionQuery
+from enschedule_core.wire.people import HandlerAccessInput
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer
 from enschedule_worker.service import handler_access, handlers

@@ -128,7 +128,7 @@ def create_session(body: dict[str, Any]) -> Response:
     if "key" in body:
         opened = sessions.open_session(database, body["key"], context().auth.api_key, **_whence())
     elif "ticket" in body:
-        came_back = {name: body[name] for name in ("state", "code", "error") if name in body}
+        came_back: dict[str, str] = {name: body[name] for name in ("state", "code", "error") if name in body}
         opened = _sign_on().finish(database, body["ticket"], came_back, Whence(**_whence()))
     else:
         _check_passwords()

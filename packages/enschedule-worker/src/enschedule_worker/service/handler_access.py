@@ -63,7 +63,8 @@ def check(tx: Transaction, actor: Actor, handler_id: str, group: int | None, *, 
     access = of(tx, handler_id)
     if access.groups is not None and group not in access.groups:
         where = "that belongs to no group" if group is None else "of this group"
-        message = f"The handler {handler_id} is limited to {_named(tx, actor, access.groups)}, and not for a schedule {where}."
+        named = _named(tx, actor, access.groups)
+        message = f"The handler {handler_id} is limited to {named}, and not for a schedule {where}."
         if saving:
             raise InvalidInput(f"group: {message}", errors=[FieldError("group", message)])
         raise Forbidden(message, hint="An admin says so on the handler's page.")
@@ -91,7 +92,7 @@ def place(tx: Transaction, actor: Actor, handler_id: str) -> int | None:
 
 def _too_low(access: Access, actor: Actor) -> Forbidden:
     return Forbidden(
-        f"The handler {access.handler_id} needs the role {access.minimum_role}, which {actor.name} does not have there.",
+        f"The handler {access.handler_id} needs the role {access.minimum_role}; {actor.name} does not have it there.",
         hint="An admin can say another role on the handler's page.",
     )
 
@@ -138,7 +139,10 @@ def change(
         after = present(tx, actor, [handler_id])[handler_id]
         changed = [name for name in ("minimum_role", "groups") if before[name] != after[name]]
         if changed:
-            detail = {"before": {name: before[name] for name in changed}, "after": {name: after[name] for name in changed}}
+            detail = {
+                "before": {name: before[name] for name in changed},
+                "after": {name: after[name] for name in changed},
+            }
             audit.record(tx, actor, "handler.access", "handler", handler_id, detail=detail)
 
 

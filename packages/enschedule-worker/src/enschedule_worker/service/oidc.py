@@ -40,7 +40,10 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What one log-in is told apart by: ``state`` comes back with it, the others never leave but hashed or in a token."""
+    """What one log-in is told apart by: ``state`` comes back in the address, ``nonce`` in the id token.
+
+    Of ``verifier`` only the hash goes there with the browser; itself goes to the provider, with the code.
+    """
 
     state: str
     nonce: str = field(repr=False)
@@ -161,9 +164,7 @@ class Provider:
 
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
         try:
-            asked = requests.get(
-                url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-            )
+            asked = requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True)
             with closing(asked) as answer:
                 if answer.status_code != 200:
                     raise self._silent(f"{urlsplit(url).path} answers {answer.status_code}")
@@ -175,9 +176,7 @@ class Provider:
             raise self._silent(f"{urlsplit(url).path} is not a JSON object")
         return found
 
-    def _token(
-        self, described: Mapping[str, Any], code: str, secrets: Secrets, redirect_uri: str
-    ) -> Mapping[str, Any]:
+    def _token(self, described: Mapping[str, Any], code: str, secrets: Secrets, redirect_uri: str) -> Mapping[str, Any]:
         import requests  # noqa: PLC0415 - only where it is used
         from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415
 
@@ -204,7 +203,7 @@ class Provider:
     def _verified(
         self, described: Mapping[str, Any], token: Mapping[str, Any], nonce: str, now_seconds: int
     ) -> dict[str, Any]:
-        """Return the claims of the id token. Signature, issuer, audience, times and nonce are those that they must be."""
+        """Return the claims of the id token, if signature, issuer, audience, times and nonce are right."""
         from authlib.oidc.core import CodeIDToken  # noqa: PLC0415 - only where it is used
         from joserfc import jwt  # noqa: PLC0415
         from joserfc.errors import InvalidKeyIdError, JoseError  # noqa: PLC0415
@@ -214,9 +213,7 @@ class Provider:
         if not isinstance(raw, str):
             _refuse("it sent no id token; the scope openid is missing, perhaps")
         said = described.get("id_token_signing_alg_values_supported") or ["RS256"]
-        registry = JWSRegistry(
-            algorithms=[one for one in _ALGORITHMS if one in said], strict_check_header=False
-        )
+        registry = JWSRegistry(algorithms=[one for one in _ALGORITHMS if one in said], strict_check_header=False)
         try:
             try:
                 read = jwt.decode(raw, key=self._key_set(described), registry=registry)
@@ -255,7 +252,7 @@ def _checked(described: dict[str, Any], issuer: str) -> dict[str, Any]:
     """Return a provider's description of itself, once it is of the issuer that was asked and has what is needed."""
     if described.get("issuer") != issuer:
         raise Unavailable(
-            f"The provider of the log-in calls itself {str(described.get('issuer'))[:200]!r}, and is asked as {issuer!r}.",
+            f"The provider of the log-in calls itself {str(described.get('issuer'))[:200]!r}, not {issuer!r}.",
             hint="An admin sets ENSCHEDULE_OIDC_ISSUER to what it calls itself, to the last character.",
         )
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):

@@ -95,9 +95,7 @@ class SignOn:
         assert isinstance(text, str)
         return Ticket(text, self.provider.authorization_url(_made_of(secret, name), back))
 
-    def finish(
-        self, database: Database, ticket: str, came_back: Mapping[str, str], whence: Whence
-    ) -> dict[str, Any]:
+    def finish(self, database: Database, ticket: str, came_back: Mapping[str, str], whence: Whence) -> dict[str, Any]:
         """Open a session for who came back from the provider: ``{token, expires_at}``.
 
         ``came_back`` is what the provider sent along: ``state``, and ``code`` or ``error``. The account is made at the
@@ -123,9 +121,7 @@ class SignOn:
             _record_refused(database, whence, refusal)
             raise
 
-    def _taken(
-        self, database: Database, ticket: str, came_back: Mapping[str, str]
-    ) -> tuple[oidc.Secrets, str, int]:
+    def _taken(self, database: Database, ticket: str, came_back: Mapping[str, str]) -> tuple[oidc.Secrets, str, int]:
         """Use a ticket up; return what its log-in is told apart by, where it went back to, and the time in seconds."""
         with database.write() as tx:
             now = tx.now
@@ -178,8 +174,8 @@ class SignOn:
                 store.remove_member(tx, group_key, row.key)
             else:
                 store.set_member(tx, group_key, row.key, after.value)
-            detail = {"user": row.name, "before": before, "after": after and after.value}
-            audit.record(tx, _BY, "group.member", "group", id, group_id=group_key, detail=detail)
+            changed = {"user": row.name, "before": before, "after": after and after.value}
+            audit.record(tx, _BY, "group.member", "group", id, group_id=group_key, detail=changed)
 
 
 _ONCE_MORE = "Log in once more, in one window."
@@ -234,4 +230,3 @@ def _record_refused(database: Database, whence: Whence, refusal: EnscheduleError
     with database.write() as tx:
         detail = {"reason": refusal.detail}
         audit.record(tx, nobody, "session.create", "user", "unknown", detail=detail, refused=True)
-

@@ -14,8 +14,10 @@ from enschedule_worker.store.tables import insert_unless_there
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Of one handler: the roles that its code demands (one for each version that does), what an admin has said instead,
-    and the keys of the groups it is limited to; ``None`` is no limit, and no group at all is one.
+    """What is said of one handler.
+
+    The roles that its code demands (one for each version that does), the one that an admin has said instead, and the
+    keys of the groups it is limited to; ``None`` is no limit, and no group at all is one.
     """
 
     declared: tuple[str, ...] = ()
@@ -52,10 +54,9 @@ def put(tx: Transaction, handler_id: str, minimum_role: str | None, groups: Iter
     values = {"minimum_role": minimum_role, "limited": groups is not None}
     first = {"handler_id": handler_id, **values}
     mine = HandlerAccess.handler_id == handler_id
-    if not tx.execute(update(HandlerAccess).where(mine).values(**values)).rowcount:
-        if not insert_unless_there(tx, insert(HandlerAccess), first):
-            tx.execute(update(HandlerAccess).where(mine).values(**values))
+    change = update(HandlerAccess).where(mine).values(**values)
+    if not tx.execute(change).rowcount and not insert_unless_there(tx, insert(HandlerAccess), first):
+        tx.execute(change)
     rows = [{"handler_id": handler_id, "group_key": key} for key in sorted(set(groups or ()))]
     if rows:
         tx.execute(insert(HandlerGroup), rows)
-

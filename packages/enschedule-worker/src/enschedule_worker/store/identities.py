@@ -20,12 +20,9 @@ def digest(issuer: str, subject: str) -> str:
 
 def find(tx: Transaction, issuer: str, subject: str, *, lock: bool = False) -> Row[Any] | None:
     """Return the account of somebody at a provider; ``lock`` holds it until the transaction ends."""
-    statement = (
-        select(*User.__table__.columns)
-        .join(Identity, Identity.user_key == User.key)
-        .where(Identity.digest == digest(issuer, subject))
-    )
-    return tx.execute(statement.with_for_update(of=User) if lock else statement).first()
+    key = select(Identity.user_key).where(Identity.digest == digest(issuer, subject)).scalar_subquery()
+    statement = select(*User.__table__.columns).where(User.key == key)
+    return tx.execute(statement.with_for_update() if lock else statement).first()
 
 
 def add(tx: Transaction, user_key: int, issuer: str, subject: str) -> bool:
