@@ -96,9 +96,9 @@ def detail_lines(entry: AuditEntry) -> list[str]:
     if isinstance(before, dict) or isinstance(after, dict):
         old, new = before or {}, after or {}
         lines = [
-            f"{name}: {_shown(old[name])} → {_shown(new[name])}"
+            f"{name.replace('_', ' ')}: {_shown(old[name])} → {_shown(new[name])}"
             if name in old and name in new
-            else f"{name}: {_shown(new.get(name, old.get(name)))}"
+            else f"{name.replace('_', ' ')}: {_shown(new.get(name, old.get(name)))}"
             for name in {**old, **new}
             if (old.get(name), new.get(name)) != (None, None)
         ]
@@ -123,6 +123,8 @@ def _shown(value: Any) -> str:
         return f"{said} ({value['timezone']})" if value.get("timezone") else str(said)
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(one)}" for name, one in value.items() if one is not None)
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value) or "none"
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
