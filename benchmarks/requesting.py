@@ -2,7 +2,7 @@
 
 The same list (`GET /api/v1/schedules`, fifty of them) is asked of two workers that differ in one thing: one has no
 account and asks nobody who they are, the other has one and is asked with the key of the installation, with an API key
-and with a session. The ways take turns, over one connection each that stays open, and each figure is the median of
+and with a session. The ways take turns, each over one connection that stays open, and each figure is the median of
 its rounds. With ``--profile`` the time goes by function, in one process, without a server.
 """
 
@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import cProfile
 import http.client
-import json
 import logging
 import pstats
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +129,7 @@ def _measure(folder: Path, rounds: int, seconds: float, port: int) -> dict[str, 
     """Return the requests a second of each way in, a figure a round."""
     found: dict[str, list[float]] = {}
     with ExitStack() as stack:
-        ways: dict[str, Callable[[], None]] = {}
+        ways: dict[str, tuple[int, Headers]] = {}
         for at, account in enumerate((False, True)):
             home = folder / ("accounts" if account else "open")
             headers = _filled(home, port + at, account=account)
@@ -138,14 +137,10 @@ def _measure(folder: Path, rounds: int, seconds: float, port: int) -> dict[str, 
                 running([sys.executable, "-m", "enschedule_worker.main"], home, _environ(home, port + at))
             )
             program.wait_until("the first answer", lambda at=at: _answers(port + at), seconds=START_SECONDS)  # type: ignore[misc]
-            for name, sent in headers.items():
-                ways[name] = stack.enter_context(_asking(port + at, sent))
-        for ask in ways.values():
-            for _ in range(_WARM_UP):
-                ask()
+            ways |= {name: (port + at, sent) for name, sent in headers.items()}
         for _ in range(rounds):
-            for name, ask in ways.items():
-                found.setdefault(name, []).append(_rate(ask, seconds))
+            for name, (where, sent) in ways.items():
+                found.setdefault(name, []).append(_sample(where, sent, seconds))
     return found
 
 
@@ -157,30 +152,29 @@ def _answers(port: int) -> bool:
     return False
 
 
-@contextmanager
-def _asking(port: int, headers: Headers) -> Iterator[Callable[[], None]]:
-    """Yield what asks for the list once, over a connection that stays open."""
+def _sample(port: int, headers: Headers, seconds: float) -> float:
+    """Return the requests a second over one connection of its own, once it is warm."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-
-    def ask() -> None:
-        connection.request("GET", PATH, headers=dict(headers))
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200 or len(json.loads(body)["items"]) != SCHEDULES:
-            raise MeasureFailed(f"the answer is not the list: {answer.status} {body[:300]!r}")
-
     try:
-        yield ask
+        for _ in range(_WARM_UP):
+            _ask(connection, headers)
+        began, count = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            _ask(connection, headers)
+            count += 1
+        return count / (time.perf_counter() - began)
+    except (OSError, http.client.HTTPException) as problem:
+        raise MeasureFailed(f"the worker does not answer any more: {problem}") from None
     finally:
         connection.close()
 
 
-def _rate(ask: Callable[[], None], seconds: float) -> float:
-    began, count = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        ask()
-        count += 1
-    return count / (time.perf_counter() - began)
+def _ask(connection: http.client.HTTPConnection, headers: Headers) -> None:
+    connection.request("GET", PATH, headers=dict(headers))
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != 200 or body.count(b'"handler"') < SCHEDULES:
+        raise MeasureFailed(f"the answer is not the list: {answer.status} {body[:300]!r}")
 
 
 def _tell(found: Mapping[str, Sequence[float]], rounds: int) -> None:

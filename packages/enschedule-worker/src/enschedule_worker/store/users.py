@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, delete, false, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, false, func, insert, select, update
 
 from enschedule_core.actor import Role
 from enschedule_worker.store.database import Transaction
@@ -63,8 +64,13 @@ def other_admins(tx: Transaction, key: int) -> int:
 
 def roles_in_groups(tx: Transaction, user_key: int) -> dict[int, str]:
     """Return the role of an account in each of its groups, by the group's key."""
-    rows = tx.execute(select(GroupMember.group_key, GroupMember.role).where(GroupMember.user_key == user_key))
-    return {row.group_key: row.role for row in rows}
+    return {row.group_key: row.role for row in tx.execute(_roles_in_groups(), {"user_key": user_key})}
+
+
+@cache
+def _roles_in_groups() -> Select[Any]:
+    """Return the statement of :func:`roles_in_groups`, built once: every request of a person runs it."""
+    return select(GroupMember.group_key, GroupMember.role).where(GroupMember.user_key == bindparam("user_key"))
 
 
 def groups(tx: Transaction, keys: frozenset[int] | None = None) -> list[Row[Any]]:
