@@ -12,7 +12,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from benchmarks import machine, profiling, report, rounds
+from benchmarks import machine, profiling, report, requesting, rounds
 from benchmarks.measures import FULL, QUICK, Measure, MeasureFailed, Sizes
 from benchmarks.registry import NAMES, ROWS
 from benchmarks.resources import Places, Resources
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["profile"]:
         return profiling.main(words[1:])
+    if words[:1] == ["requests"]:
+        return requesting.main(words[1:])
     parser = _parser()
     given = parser.parse_args(words)
     rows = [row for row in ROWS if row.name in given.only and row.measure in given.measure]

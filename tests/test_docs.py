@@ -68,6 +68,8 @@ def as_documented(setting: Setting) -> tuple[str, str, str, str, bool]:
             default = ""
         case bool(value):
             default = f"`{str(value).lower()}`"
+        case tuple() as value:
+            default = f"`{','.join(value)}`"
         case timedelta() as value:
             default = f"`{value.total_seconds():g}s`"
         case value:

@@ -54,6 +54,9 @@ CALLS = {
     "PUT /api/v1/concurrency-groups": lambda c: c.concurrency_groups.put({"a": 1}),
     "GET /api/v1/handlers": lambda c: c.handlers.list(q="x"),
     "GET /api/v1/handlers/{handler_id}": lambda c: c.handlers.get("h", 1),
+    "PUT /api/v1/handlers/{handler_id}/access": lambda c: c.handlers.put_access(
+        "h", minimum_role="admin", groups=["g"]
+    ),
     "GET /api/v1/plugins": lambda c: c.plugins.list(),
     "GET /api/v1/workers": lambda c: c.workers.list(),
     "DELETE /api/v1/workers/{instance_id}": lambda c: c.workers.delete("i"),
@@ -67,6 +70,8 @@ CALLS = {
     "GET /api/v1/me": lambda c: c.me(),
     "PATCH /api/v1/me": lambda c: c.sessions.change_own(theme="dark"),
     "POST /api/v1/setup": lambda c: c.sessions.set_up("t", "ada", "p"),
+    "GET /api/v1/sign-on": lambda c: c.sessions.ways_in(),
+    "POST /api/v1/sign-on": lambda c: c.sessions.begin_sign_on("https://jobs.example.org/login/callback"),
     "GET /api/v1/sessions": lambda c: c.sessions.list(),
     "DELETE /api/v1/sessions": lambda c: c.sessions.delete_all(),
     "DELETE /api/v1/sessions/{session_id}": lambda c: c.sessions.delete("s"),

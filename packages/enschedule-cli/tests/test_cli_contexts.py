@@ -10,6 +10,9 @@ import pytest
 
 from enschedule_cli.connection import find_target
 from enschedule_cli.contexts import Context, Contexts
+from enschedule_cli.main import cli
+from enschedule_client import Client, InlineTransport
+from enschedule_core.errors import Unauthenticated
 
 NOTHING = {"url": None, "api_key": None, "context": None}
 
@@ -131,8 +134,8 @@ def test_contexts_are_listed_chosen_and_forgotten(terminal):
     terminal.ok("login", "http://two.example.org", "--name", "two")
     shown = terminal("context")
     assert shown.stdout.splitlines()[1:] == [
-        "   one.example.org  http://one.example.org  yes",
-        "*  two              http://two.example.org  yes",
+        "   one.example.org  http://one.example.org  a key",
+        "*  two              http://two.example.org  a key",
     ]
     assert "In use: http://two.example.org (from context two)" in shown.stderr
     assert terminal.ok("context", "use", "one.example.org").startswith("one.example.org: in use")
@@ -147,3 +150,86 @@ def test_contexts_are_listed_chosen_and_forgotten(terminal):
 @pytest.mark.parametrize("name", ["", "a b", "../x", "-x"])
 def test_a_context_has_a_plain_name(terminal, name):
     assert terminal("login", "http://one.example.org", f"--name={name}").exit_code == (0 if name == "" else 2)
+
+
+# --- as a person ---
+
+PASSWORD = "several words are good"
+
+
+@pytest.fixture(scope="session")
+def ada(worker):
+    """An account, made once for the worker of these tests."""
+    with Client(transport=InlineTransport(worker.app), api_key="cli-key") as client:
+        return client.users.create("ada", PASSWORD, "admin")["name"]
+
+
+def test_a_person_logs_in_and_out_on_the_server_too(terminal, ada):
+    del terminal.environ["ENSCHEDULE_API_KEY"]
+    refused = terminal("login", "http://one.example.org", "--user", ada, "--password-stdin", input="wrong\n")
+    assert (refused.exit_code, "Name or password is not right" in refused.stderr) == (4, True)
+    done = terminal("login", "http://one.example.org", "--user", ada, "--password-stdin", input=f"{PASSWORD}\n")
+    assert (done.exit_code, done.stdout) == (0, "one.example.org: http://one.example.org, as ada\n")
+    assert PASSWORD not in done.output
+    contexts = Contexts.of(terminal.environ)
+    token = contexts.current().token
+    assert stat.S_IMODE(contexts.path.stat().st_mode) == 0o600
+    assert PASSWORD not in contexts.path.read_text()
+    assert token not in repr(contexts) + done.output
+    assert terminal("get", "schedules").exit_code == 0
+    shown = terminal("context")
+    assert "a session" in shown.stdout
+    assert "a session from context one.example.org" in shown.stderr
+    other = terminal("get", "schedules", "--url", "http://evil.example.org")
+    assert (other.exit_code, terminal.targets[-1].token) == (4, None), "a session goes to its own server only"
+    assert terminal.ok("logout") == "one.example.org: logged out and forgotten\n"
+    assert token not in contexts.path.read_text()
+    with Client(transport=InlineTransport(terminal.worker.app), token=token) as client, pytest.raises(Unauthenticated):
+        client.me()
+
+
+def test_a_session_that_is_over_is_forgotten_all_the_same(terminal, ada):
+    del terminal.environ["ENSCHEDULE_API_KEY"]
+    terminal.ok("login", "http://one.example.org", "--user", ada, "--password-stdin", input=f"{PASSWORD}\n")
+    with Client(transport=InlineTransport(terminal.worker.app), token=terminal.targets[-1].token) as client:
+        client.sessions.delete_current()
+    over = terminal("get", "schedules")
+    assert (over.exit_code, "enschedule login" in over.stderr) == (4, True)
+    assert terminal.ok("logout") == "one.example.org: logged out and forgotten\n"
+
+
+def test_a_key_of_the_environment_wins_over_the_session_of_the_context_in_use(terminal, ada):
+    given = ("login", "http://one.example.org", "--user", ada, "--password-stdin")
+    terminal.ok(*given, input=f"{PASSWORD}\n")
+    terminal.ok("get", "handlers")
+    assert (terminal.targets[-1].api_key, terminal.targets[-1].token) == ("cli-key", None)
+    terminal.ok("get", "handlers", "--context", "one.example.org")
+    assert terminal.targets[-1].api_key is None
+    assert terminal.targets[-1].token
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--password-stdin",), "--password-stdin needs --user"),
+        (("--user", "ada", "--api-key", "k"), "not both"),
+        (("--user", "ada"), "--password-stdin reads it from a pipe"),
+    ],
+)
+def test_a_password_is_asked_for_on_a_terminal_or_read_from_a_pipe(terminal, options, said):
+    done = terminal("login", "http://one.example.org", *options)
+    assert (done.exit_code, said in done.stderr) == (2, True)
+
+
+def test_no_command_takes_a_password_as_an_argument():
+    context = click.Context(cli)
+    names = [option for name in cli.list_commands(context) for option in _options(cli.get_command(context, name))]
+    assert len(names) > 50
+    assert [name for name in names if "password" in name] == ["--password-stdin"] * 3
+
+
+def _options(command):
+    for one in command.params:
+        yield from one.opts
+    for below in getattr(command, "commands", {}).values():
+        yield from _options(below)

@@ -574,6 +574,7 @@ class FakeClient:
         self.stats = _Group(runs=others.stats_runs, queue=others.stats_queue)
         self.sessions = _Group(
             create=others.create_session,
+            ways_in=lambda: {"password": True, "single_sign_on": None, "accounts": True},
             delete_current=lambda: self.world.note("sessions.delete", self.token),
             change_own=lambda **_: None,
         )

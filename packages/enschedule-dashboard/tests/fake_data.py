@@ -524,6 +524,7 @@ def handler(id: str, title: str, description: str = "", *, versions: list[int] |
             "log-job": {"message": "some message"},
         }.get(id),
         "idempotent": id == "fetch",
+        "access": {"minimum_role": None, "declared_role": None, "groups": None, "usable": True},
         "max_running": None,
         "source": {
             "kind": "distribution",

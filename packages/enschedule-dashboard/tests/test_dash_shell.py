@@ -183,7 +183,7 @@ class TestLogIn:
     def test_logging_out_ends_the_session_on_the_server(self, pages, locked):
         pages.post("/login", {"key": "right-key"}, page="/login")
         answer = pages.post("/logout", page="/more")
-        assert answer.headers["Location"] == "/login"
+        assert answer.headers["Location"] == "/login?out=1"
         assert ("sessions.delete", "token-of-ada") in locked.calls
         assert pages.get("/runs").status_code == 303
 

@@ -95,6 +95,8 @@ def test_bound_elsewhere_every_route_but_the_open_ones_needs_a_key(make_api: Any
         "GET readyz",
         "POST sessions",
         "POST setup",
+        "GET sign-on",
+        "POST sign-on",
         "GET openapi.json",
         "GET docs",
         "GET docs.css",

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import pytest
 
@@ -275,17 +276,61 @@ class TestTls:
         assert "not valid for '127.0.0.2'" in (wrong.outcome.message or "")
 
 
+# Names and spellings of 127.0.0.1: as they stand, as one number, octal, hex, short, and within IPv6.
+LOOPBACK = [
+    "127.0.0.1",
+    "localhost",
+    "LOCALHOST",
+    "2130706433",
+    "017700000001",
+    "0x7f.1",
+    "0x7f000001",
+    "127.1",
+    "127.0.1",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b::127.0.0.1]",
+    "[2002:7f00:1::]",
+    "user:word@127.0.0.1",
+]
+
+
 class TestGuard:
     @pytest.fixture(autouse=True)
     def _guarded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("ENSCHEDULE_FETCH_ALLOW_PRIVATE")
 
-    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "127.1"])
+    @pytest.mark.parametrize("host", LOOPBACK)
     def test_no_spelling_of_loopback_is_connected_to(self, server: str, host: str) -> None:
         ran = run(server.replace("127.0.0.1", host))
         assert (ran.status, ran.outcome.retry) == (RunStatus.FAILED, "never")
         assert "ENSCHEDULE_FETCH_ALLOW_PRIVATE=127.0.0.1/32" in (ran.outcome.message or "")
         assert Server.seen == []
+
+    @pytest.mark.parametrize("host", ["127.0.0.1.", "0177.0.0.1", "127.0.0.01", "①②⑦.⓪.⓪.①", "127。0。0。1"])
+    def test_what_some_programs_take_for_loopback_reaches_nothing_here(
+        self, server: str, monkeypatch: pytest.MonkeyPatch, host: str
+    ) -> None:
+        """Refused by the guard, or not an address at all; in a redirect too."""
+        assert run(server.replace("127.0.0.1", host)).status is RunStatus.FAILED
+        assert Server.seen == []
+        monkeypatch.setenv("ENSCHEDULE_FETCH_ALLOW_PRIVATE", "127.0.0.5/32")
+        with serving("127.0.0.5") as port:
+            ran = run(f"http://127.0.0.5:{port}/to/{server.replace('127.0.0.1', quote(host))}/")
+        assert ran.status is RunStatus.FAILED
+        assert len(Server.seen) == 1
+
+    @pytest.mark.parametrize("host", [*LOOPBACK, "0", "0.0.0.0", "[::]", "[::1]", "169.254.169.254", "[fe80::1]"])
+    def test_no_redirect_leads_to_this_machine(self, server: str, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+        """The first server is one that is allowed; what it redirects to is looked at by itself."""
+        monkeypatch.setenv("ENSCHEDULE_FETCH_ALLOW_PRIVATE", "127.0.0.5/32")
+        with serving("127.0.0.5") as port:
+            ran = run(f"http://127.0.0.5:{port}/to/{server.replace('127.0.0.1', host)}/")
+        assert (ran.status, ran.outcome.retry) == (RunStatus.FAILED, "never")
+        assert "is not a public address" in (ran.outcome.message or "")
+        assert len(Server.seen) == 1
 
     def test_a_redirect_is_checked_again(self, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENSCHEDULE_FETCH_ALLOW_PRIVATE", "127.0.0.1")

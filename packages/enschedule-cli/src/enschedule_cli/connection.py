@@ -2,7 +2,8 @@
 
 Each of address and key comes from the first of: the option (``--url``, ``--api-key``), the context that ``--context``
 names, the environment (``ENSCHEDULE_URL``, ``ENSCHEDULE_API_KEY`` or ``ENSCHEDULE_API_KEY_FILE``), the current context;
-the address at last is http://127.0.0.1:3000. A context's key goes to that context's own address and to no other.
+the address at last is http://127.0.0.1:3000. A context's key or session goes to that context's own address and to no
+other.
 """
 
 from __future__ import annotations
@@ -37,12 +38,16 @@ DEFAULT_URL = "http://127.0.0.1:3000"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a command sends its requests, and what said so (``"--url"``, ``"context home"`` …)."""
+    """Where a command sends its requests, as whom, and what said so (``"--url"``, ``"context home"`` …).
+
+    It has a key, or the ``token`` of a person's session, or neither.
+    """
 
     url: str
     url_from: str
     api_key: str | None = field(repr=False)
     key_from: str | None
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,9 @@ def open_client(target: Target, transport: Any = None) -> Client:
 
     name = f"enschedule-cli/{version('enschedule-cli')}"
     try:
-        return client_class(target.url, api_key=target.api_key, transport=transport, user_agent=name)
+        return client_class(
+            target.url, api_key=target.api_key, token=target.token, transport=transport, user_agent=name
+        )
     except ConfigurationError as problem:
         argument, _, said = problem.detail.partition(": ")
         if argument == "url":
@@ -102,7 +109,8 @@ def find_target(
         (DEFAULT_URL, "default"),
     ]
     url, url_from = next((value.rstrip("/"), said) for value, said in addresses if value)
-    key_of_context = current.api_key if current and current.url == url else None
+    own_one = current if current and current.url == url else None
+    key_of_context = (own_one.api_key or own_one.token) if own_one else None
     keys = [
         (options.get("api_key"), "--api-key"),
         (key_of_context if named else None, own),
@@ -110,6 +118,8 @@ def find_target(
         (key_of_context, own),
     ]
     key, key_from = next(((value, said) for value, said in keys if value), (None, None))
+    if own_one is not None and own_one.token and key_from == own:
+        return Target(url, url_from, None, key_from, own_one.token)
     return Target(url, url_from, key, key_from)
 
 
@@ -260,7 +270,7 @@ def refused(error: EnscheduleError, about: str = "") -> Refused:
         case _:
             code = FAILED
     if isinstance(error, errors.Unauthenticated):
-        fields.append("Give a key: enschedule login URL, --api-key KEY or ENSCHEDULE_API_KEY.")
+        fields.append("Log in, or give a key: enschedule login URL, --api-key KEY or ENSCHEDULE_API_KEY.")
     return Refused([first, *fields], code)
 
 

@@ -1,4 +1,4 @@
-"""The context file: servers by name, with their keys, and which of them is the current one."""
+"""The context file: servers by name, with their keys or sessions, and which of them is the current one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A server that somebody has logged in to."""
+    """A server that somebody has logged in to: with a key, or as a person, with the token of a session."""
 
     name: str
     url: str
     api_key: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,13 @@ class Contexts:
         return replace(self, entries=rest, current_name=None if self.current_name == name else self.current_name)
 
     def save(self) -> None:
-        """Write the file, whole or not at all, for its owner only: it holds keys."""
+        """Write the file, whole or not at all, for its owner only: it holds keys and sessions."""
         raw = {
             "current": self.current_name,
             "contexts": {
-                one.name: {"url": one.url} | ({"api_key": one.api_key} if one.api_key else {})
+                one.name: {"url": one.url}
+                | ({"api_key": one.api_key} if one.api_key else {})
+                | ({"token": one.token} if one.token else {})
                 for one in self.entries.values()
             },
         }
@@ -111,5 +114,7 @@ def _path(environ: Mapping[str, str]) -> Path:
 
 
 def _entry(name: str, raw: Any) -> Context:
-    key = raw.get("api_key")
-    return Context(name, str(raw["url"]).rstrip("/"), None if key is None else str(key))
+    key, token = raw.get("api_key"), raw.get("token")
+    return Context(
+        name, str(raw["url"]).rstrip("/"), None if key is None else str(key), None if token is None else str(token)
+    )

@@ -17,7 +17,9 @@ from enschedule_core.wire.types import (
     OwnUser,
     Page,
     Session,
+    SignOnBegun,
     User,
+    WaysIn,
 )
 
 
@@ -48,6 +50,27 @@ class Sessions(_Changing):
         after too many tries.
         """
         return cast("NewSession", self._post("sessions", {"name": name, "password": password}))
+
+    def ways_in(self) -> WaysIn:
+        """Return how one gets in here: with a password, at a provider; and whether anybody has an account."""
+        return cast("WaysIn", self._get("sign-on"))
+
+    def begin_sign_on(self, redirect_uri: str) -> SignOnBegun:
+        """Begin a log-in at the provider: send the browser to ``url``, and keep ``ticket`` in it.
+
+        The provider sends it back to ``redirect_uri``. Raises :class:`~enschedule_core.errors.NotFound` where there
+        is no single sign-on, :class:`~enschedule_core.errors.Unavailable` if the provider does not answer.
+        """
+        return cast("SignOnBegun", self._post("sign-on", {"redirect_uri": redirect_uri}))
+
+    def finish_sign_on(self, ticket: str, state: str, *, code: str | None = None, error: str = "") -> NewSession:
+        """Return a session's token for who came back from the provider with ``code``, or with an ``error``.
+
+        Raises :class:`~enschedule_core.errors.Unauthenticated` where that does not hold,
+        :class:`~enschedule_core.errors.Forbidden` for who has no role here.
+        """
+        said = {"code": code} if code else {"error": error or "unknown"}
+        return cast("NewSession", self._post("sessions", {"ticket": ticket, "state": state, **said}))
 
     def set_up(self, token: str, name: str, password: str) -> NewSession:
         """Make the first account, an admin, with the token of the set-up link, and return its session's token."""

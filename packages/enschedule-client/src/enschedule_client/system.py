@@ -35,6 +35,12 @@ class Handlers(Resource):
         """Return one handler, in its newest version unless told otherwise."""
         return cast("Handler", self._get(f"handlers/{segment(id)}", {"version": version}))
 
+    def put_access(self, id: str, *, minimum_role: str | None = None, groups: Sequence[str] | None = None) -> Handler:
+        """Say from which role on, and in which groups, a handler may be used; ``None``: as its code says, anywhere."""
+        body = {"minimum_role": minimum_role, "groups": None if groups is None else [*groups]}
+        call = Call("PUT", f"handlers/{segment(id)}/access", body=body, repeat=Repeat.ALWAYS)
+        return cast("Handler", self._caller.json(call))
+
 
 class Plugins(Resource):
     """``/plugins``: what was loaded, and what broke."""

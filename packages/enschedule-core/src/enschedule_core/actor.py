@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -30,6 +30,16 @@ class Role(StrEnum):
     def permissions(self) -> frozenset[Permission]:
         """What this role may do."""
         return frozenset(list(Permission)[: list(Role).index(self) + 1])
+
+    @property
+    def permission(self) -> Permission:
+        """The permission that this role has and the one before it has not."""
+        return list(Permission)[list(Role).index(self)]
+
+    @classmethod
+    def highest(cls, roles: Iterable[Role]) -> Role | None:
+        """Return the role that may do the most, ``None`` of none."""
+        return max(roles, key=list(cls).index, default=None)
 
 
 class ActorKind(StrEnum):

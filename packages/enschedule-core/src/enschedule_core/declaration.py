@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from enschedule_core.actor import Role
 from enschedule_core.schedule import is_valid_id
 from enschedule_core.schema import check_json
 
@@ -45,6 +46,17 @@ def check_max_running(max_running: object, handler_id: str) -> None:
         raise TypeError(f"handler {handler_id}: max_running is an integer, for example 1, not {max_running!r}")
     if not 1 <= max_running <= MAX_RUNNING_LIMIT:
         raise ValueError(f"handler {handler_id}: max_running is 1 to {MAX_RUNNING_LIMIT:,}, not {max_running}")
+
+
+def role_of(minimum_role: object, handler_id: str) -> Role | None:
+    """Return the role that a handler demands, ``None`` for none; raise ``ValueError`` for what is no role."""
+    if minimum_role is None:
+        return None
+    try:
+        return Role(str(minimum_role))
+    except ValueError:
+        known = ", ".join(role.value for role in Role)
+        raise ValueError(f"handler {handler_id}: minimum_role is one of {known}, not {minimum_role!r}") from None
 
 
 def schema_instance(data_schema: Schema | type[Schema] | None, handler_id: str) -> Schema | None:

@@ -18,6 +18,7 @@ from enschedule_core.declaration import (
     check_example,
     check_identity,
     check_max_running,
+    role_of,
     schema_instance,
     summary,
 )
@@ -98,6 +99,7 @@ class Handler:
         example: Mapping[str, Any] | None = None,
         idempotent: bool = False,
         max_running: int | None = None,
+        minimum_role: str | None = None,
     ) -> None:
         check_identity(id, version)
         check_max_running(max_running, id)
@@ -110,6 +112,7 @@ class Handler:
         self.example = check_example(example, id)
         self.idempotent = idempotent
         self.max_running = max_running
+        self.minimum_role = role_of(minimum_role, id)
         self.migrations: dict[int, Migration] = {}
         self.source: Source | None = None
         self._takes = arguments(function, id)
@@ -226,6 +229,7 @@ def handler(
     example: Mapping[str, Any] | None = None,
     idempotent: bool = False,
     max_running: int | None = None,
+    minimum_role: str | None = None,
 ) -> Callable[[Callable[..., Any]], Handler]:
     """Make a function a handler.
 
@@ -236,7 +240,9 @@ def handler(
     the data changes its shape; ``title`` defaults to the id, ``description`` to the first paragraph of the
     docstring; ``data_schema`` is a marshmallow schema; ``example`` is data to start from; ``idempotent``
     says that running twice does no harm, so a run whose worker vanished is tried again by default;
-    ``max_running`` is how many runs of this handler go on at once, on all workers together.
+    ``max_running`` is how many runs of this handler go on at once, on all workers together; ``minimum_role``
+    (``viewer operator editor admin``) is what somebody must be to save schedules with it and to run it by hand, once
+    there are accounts: for what can do more than its data say. An admin may decide otherwise.
 
     A wrong argument raises ``ValueError`` or ``TypeError`` where the handler is defined.
     """
@@ -252,6 +258,7 @@ def handler(
             example=example,
             idempotent=idempotent,
             max_running=max_running,
+            minimum_role=minimum_role,
         )
 
     return make

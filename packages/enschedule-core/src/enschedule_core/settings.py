@@ -271,4 +271,4 @@ def _shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, timedelta):
         return f"{value.total_seconds():g}s"
-    return str(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)

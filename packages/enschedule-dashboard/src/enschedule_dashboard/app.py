@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask, g, redirect, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
@@ -23,8 +24,17 @@ OPEN_ENDPOINTS = frozenset(
         *("static", "favicon"),
         *security.FOR_ANY_NAME,
         *("login.enter", "login.enter_post", "login.set_up", "login.set_up_post", "login.theme"),
+        *("login.to_provider", "login.from_provider"),
     }
 )
+
+
+class FormCookie(SecureCookieSessionInterface):
+    """The signed cookie of forms and notices; over TLS it is sent over TLS only, wherever that ends."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - what Flask calls it with
+        """Return whether this request came over TLS, as the proxies that are trusted say."""
+        return request.is_secure
 
 
 def build_of(folder: Path) -> str:
@@ -57,6 +67,7 @@ def create_app(client_factory: ClientFactory, settings: DashboardSettings | None
         WTF_CSRF_SSL_STRICT=False,  # the Origin check does this, and works behind a proxy
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.session_interface = FormCookie()
     compress.install(app)
     security.install(app, settings)
     CSRFProtect(app)

@@ -55,13 +55,6 @@ SETTINGS = (
         example="a-long-random-text",
     ),
     Setting(
-        "ENSCHEDULE_TRUSTED_PROXIES",
-        Kind.INTEGER,
-        0,
-        "How many proxies in front set X-Forwarded-For, -Proto, -Host.",
-        minimum=0,
-    ),
-    Setting(
         "ENSCHEDULE_PROCESSES",
         Kind.INTEGER,
         1,
@@ -81,8 +74,12 @@ class Plan:
     worker: WorkerSettings
     worker_url: str | None
     secret_key: str | None
-    trusted_proxies: int
     processes: int = 1
+
+    @property
+    def trusted_proxies(self) -> int:
+        """How many proxies in front are believed."""
+        return self.worker.trusted_proxies
 
     @property
     def port(self) -> int:
@@ -148,7 +145,7 @@ def read_plan(environ: Mapping[str, str], *, other_settings: Iterable[Setting] =
         )
     if ignored:
         print(f"enschedule: with WORKER_URL, the worker decides: {', '.join(ignored)} ignored", file=sys.stderr)
-    return Plan(worker, worker_url, secret_key, own.number("ENSCHEDULE_TRUSTED_PROXIES"), processes)
+    return Plan(worker, worker_url, secret_key, processes)
 
 
 def _ignored(environ: Mapping[str, str]) -> list[str]:

@@ -70,7 +70,7 @@ def read_plan(program: str, environ: Mapping[str, str]) -> Plan:
 
     if program == "worker":
         settings = with_database(read_settings(environ, other_settings=dashboard.SETTINGS))
-        return dashboard.Plan(replace(settings, port=settings.port or PORT), None, None, 0)
+        return dashboard.Plan(replace(settings, port=settings.port or PORT), None, None)
     return dashboard.read_plan(embedded(environ) if program == "up" else environ)
 
 

@@ -47,6 +47,7 @@ def create_handler(
     example: Mapping[str, Any] | None = None,
     idempotent: bool = False,
     max_running: int | None = None,
+    minimum_role: str | None = None,
 ) -> Handler:
     """Return a handler that calls ``job``; the other arguments are those of :func:`enschedule_core.handler`."""
     return Handler(
@@ -59,6 +60,7 @@ def create_handler(
         example=example,
         idempotent=idempotent,
         max_running=max_running,
+        minimum_role=minimum_role,
     )
 
 

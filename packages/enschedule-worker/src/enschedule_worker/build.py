@@ -17,6 +17,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.exc import DBAPIError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from enschedule_core.environment import handler_environment
 from enschedule_core.errors import ConfigurationError, Unavailable
@@ -61,13 +62,19 @@ class Worker:
         self.settings = settings
         self.registry = registry
         self.api_key = settings.api_key or secrets.token_urlsafe(32)
+        sign_on = None if settings.sign_on is None else settings.sign_on.open(settings.base_url)
         self.app = Flask("enschedule_worker", static_folder=None)
         self.database = _open(self.app, settings)
         if settings.admin_account is not None:
             users.ensure_admin(self.database, *settings.admin_account)
         self.instance_id = uuid.uuid4().hex
         self.engine = self._engine(retry_delay)
-        keep = Keep(settings.retention_days, settings.retention_min_runs, settings.retention_failures_days)
+        keep = Keep(
+            settings.retention_days,
+            settings.retention_min_runs,
+            settings.retention_failures_days,
+            settings.audit_days,
+        )
         self._housekeeping = Housekeeping(self.engine, self._card(), keep=keep)
         self._listener = Listener(self.database)
         self._folder_watch = self._watch_of(settings)
@@ -88,6 +95,8 @@ class Worker:
                     api_key=self.api_key,
                     bound_to_loopback=settings.is_loopback,
                     trusted_hosts=settings.trusted_hosts,
+                    password_login=settings.password_login,
+                    sign_on=sign_on,
                 ),
                 engine_ready=self._readiness,
                 version=__version__,
@@ -97,6 +106,12 @@ class Worker:
                 settings=settings.in_force,
             ),
         )
+
+        if settings.trusted_proxies:
+            hops = settings.trusted_proxies
+            self.app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+                self.app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+            )
 
     def start(self) -> None:
         """Enter the worker in the database and start its engine; a second call does nothing."""
@@ -175,8 +190,11 @@ class Worker:
         return users.Accounts().exist(self.database)
 
     def setup_token(self) -> str | None:
-        """Return a token that makes the first account within an hour; ``None`` once there is one."""
-        return sessions.new_setup_token(self.database)
+        """Return a token that makes the first account within an hour.
+
+        ``None`` once there is one, and where nobody logs in with a password.
+        """
+        return sessions.new_setup_token(self.database) if self.settings.password_login else None
 
     def _engine(self, retry_delay: Callable[[int], float] | None) -> Engine:
         settings = self.settings

@@ -104,6 +104,26 @@ def add_user(*, name: str, role: str, password_stdin: bool) -> None:
     click.echo(f"{made['name']}: made, {made['role']}")
 
 
+@users.command("list", short_help="List the accounts.")
+def list_users() -> None:
+    """List the accounts: name, role, groups, how they log in, and when last."""
+    from enschedule_worker.service import users as service  # noqa: PLC0415
+
+    with _database() as database:
+        rows, after = [("NAME", "ROLE", "GROUPS", "WITH", "LAST LOG-IN")], None
+        while True:
+            found, after = service.listing(database, service.COMMAND, limit=200, after=after)
+            for user in found:
+                groups = ", ".join(f"{group} {role}" for group, role in user["groups"].items())
+                how = "closed" if user["disabled"] else "single sign-on" if user["issuer"] else "password"
+                rows.append((user["name"], user["role"], groups or "-", how, user["login_at"] or "never"))
+            if after is None:
+                break
+    widths = [max(len(row[at]) for row in rows) for at in range(5)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 @users.command("reset-password", short_help="Give an account a new password.")
 @click.argument("name")
 @_STDIN

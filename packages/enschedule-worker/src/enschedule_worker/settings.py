@@ -17,6 +17,7 @@ from enschedule_core.errors import ConfigurationError
 from enschedule_core.schedule import WORKER_NAME_PATTERN, WORKER_TAG_PATTERN
 from enschedule_core.settings import Kind, Setting, Values, in_force, read, unknown
 from enschedule_core.wire.people import PASSWORD_MAX, USER_PATTERN
+from enschedule_worker import sign_on_settings
 from enschedule_worker.store.location import SERVERS, Location, locate
 from enschedule_worker.store.seal import VARIABLE, read_keys
 
@@ -69,6 +70,7 @@ SETTINGS = (
         secret=True,
         example="ada:several-words-are-good",
     ),
+    *sign_on_settings.SETTINGS,
     Setting(
         VARIABLE,
         Kind.TEXT,
@@ -168,6 +170,13 @@ SETTINGS = (
         minimum=0,
     ),
     Setting(
+        "ENSCHEDULE_AUDIT_DAYS",
+        Kind.INTEGER,
+        365,
+        "How long the audit is kept; 0 keeps it for ever.",
+        minimum=0,
+    ),
+    Setting(
         "ENSCHEDULE_NOTIFY_URL",
         Kind.TEXT,
         None,
@@ -198,6 +207,13 @@ SETTINGS = (
         (),
         "Names that a Host header may have; empty means any.",
         example="jobs.example.org",
+    ),
+    Setting(
+        "ENSCHEDULE_TRUSTED_PROXIES",
+        Kind.INTEGER,
+        0,
+        "How many proxies in front set X-Forwarded-For, -Proto, -Host.",
+        minimum=0,
     ),
     Setting(
         "ENSCHEDULE_LOG_LEVEL",
@@ -233,6 +249,8 @@ class WorkerSettings:
     admin_account: tuple[str, str] | None = field(repr=False, default=None)
     encryption_keys: tuple[str, ...] = field(repr=False, default=())
     keeps_key: bool = False
+    password_login: bool = True
+    sign_on: sign_on_settings.SignOnSettings | None = None
     import_handlers: str | None = None
     handlers_dir: Path | None = None
     api_endpoint: bool = False
@@ -256,11 +274,13 @@ class WorkerSettings:
     retention_days: int = 90
     retention_min_runs: int = 20
     retention_failures_days: int = 365
+    audit_days: int = 365
     notify_url: str | None = field(repr=False, default=None)
     guard: AddressGuard = field(default_factory=AddressGuard)
     base_url: str | None = None
     migrate: str = "auto"
     trusted_hosts: tuple[str, ...] = ()
+    trusted_proxies: int = 0
     log_jobs: bool = False
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
@@ -301,6 +321,8 @@ def read_settings(
         api_key=values.text("API_KEY"),
         admin_account=_admin_account(values),
         encryption_keys=read_keys([values.text(VARIABLE) or ""]),
+        password_login=values.flag("ENSCHEDULE_PASSWORD_LOGIN"),
+        sign_on=sign_on_settings.read(values),
         import_handlers=values.text("IMPORT_HANDLERS"),
         handlers_dir=None if handlers_dir is None else (here / Path(handlers_dir).expanduser()).absolute(),
         api_endpoint=values.flag("API_ENDPOINT"),
@@ -324,11 +346,13 @@ def read_settings(
         retention_days=values.number("ENSCHEDULE_RETENTION_DAYS"),
         retention_min_runs=values.number("ENSCHEDULE_RETENTION_MIN_RUNS"),
         retention_failures_days=values.number("ENSCHEDULE_RETENTION_FAILURES_DAYS"),
+        audit_days=values.number("ENSCHEDULE_AUDIT_DAYS"),
         notify_url=_url(values, "ENSCHEDULE_NOTIFY_URL", "https://hooks.example.org/enschedule"),
         guard=_guard(environ),
         base_url=_url(values, "ENSCHEDULE_BASE_URL", "https://jobs.example.org"),
         migrate=values.text("ENSCHEDULE_MIGRATE") or "auto",
         trusted_hosts=tuple(name.lower() for name in values.items("ENSCHEDULE_TRUSTED_HOSTS")),
+        trusted_proxies=values.number("ENSCHEDULE_TRUSTED_PROXIES"),
         log_jobs=values.flag("ENSCHEDULE_LOG_JOBS"),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
         in_force=_in_force(environ, other_settings, worker_id, values),

@@ -21,6 +21,7 @@ __all__ = ["ShellData", "enschedule_register_handlers", "shell", "shell_handler"
     description="Runs a shell script or a program on the worker's machine; fails on any other exit code than 0",
     data_schema=ShellData,
     example={"command": "date"},
+    minimum_role="admin",
 )
 def shell(data: dict[str, Any], context: Context) -> dict[str, Any]:
     """Run what ``data`` says; see :func:`enschedule_shell_handler.command.run`."""

@@ -49,8 +49,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "secrets": "Keep secrets, encrypted; and the keys for that.",
     },
     "This command": {
-        "login": "Remember a server and its key.",
-        "logout": "Forget a server.",
+        "login": "Log in to a server, and remember it.",
+        "logout": "Log out, and forget a server.",
         "context": "Show or choose the server in use.",
         "completion": "Print the completion for a shell.",
         "version": "Print the version.",

@@ -6,7 +6,7 @@ import click
 
 from enschedule_cli import table, terminal
 from enschedule_cli.connection import connection_options, find_target, given_options, surroundings
-from enschedule_cli.contexts import Contexts
+from enschedule_cli.contexts import Context, Contexts
 from enschedule_cli.terminal import say, tell
 
 
@@ -27,15 +27,19 @@ def show() -> None:
     around = surroundings()
     contexts = Contexts.of(around.environ)
     rows = [
-        ("*" if one == contexts.current() else "", one.name, one.url, "yes" if one.api_key else "no")
+        ("*" if one == contexts.current() else "", one.name, one.url, _with(one))
         for one in sorted(contexts.entries.values(), key=lambda one: one.name)
     ]
-    columns = [table.Column(""), table.Column("NAME"), table.Column("URL", gives_way=True), table.Column("KEY")]
+    columns = [table.Column(""), table.Column("NAME"), table.Column("URL", gives_way=True), table.Column("WITH")]
     for line in table.draw(columns, rows, width=terminal.columns()) if rows else []:
         click.echo(line)
     target = find_target(given_options(), around.environ, contexts)
-    key = f"a key from {target.key_from}" if target.key_from else "no key"
+    key = f"a {'session' if target.token else 'key'} from {target.key_from}" if target.key_from else "no key"
     tell(f"In use: {target.url} (from {target.url_from}), {key}.")
+
+
+def _with(entry: Context) -> str:
+    return "a session" if entry.token else "a key" if entry.api_key else "nothing"
 
 
 @command.command("use", short_help="Use another one.")

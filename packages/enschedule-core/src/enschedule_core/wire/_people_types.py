@@ -10,15 +10,20 @@ RoleName: TypeAlias = Literal["viewer", "operator", "editor", "admin"]
 
 
 class User(TypedDict):
-    """An account; ``groups`` are its roles in groups, by the group's id."""
+    """An account; ``groups`` are its roles in groups, by the group's id.
+
+    ``issuer`` is the provider that it logs in at, ``None`` for one with a password alone; ``password_at`` is ``None``
+    for one without a password.
+    """
 
     name: str
     role: RoleName
     disabled: bool
     groups: dict[str, str]
+    issuer: str | None
     created_at: Instant
     created_by: str
-    password_at: Instant
+    password_at: Instant | None
     login_at: Instant | None
 
 
@@ -27,6 +32,31 @@ class OwnUser(User):
 
     theme: str | None
     timezone: str | None
+
+
+class SingleSignOn(TypedDict):
+    """The provider that one can log in at; ``title`` is what its button says.
+
+    ``logout_url`` is where a browser ends its session there too, where that is known.
+    """
+
+    title: str
+    logout_url: str | None
+
+
+class WaysIn(TypedDict):
+    """How one gets in here: with a password, at a provider (or ``None``); whether anybody has an account yet."""
+
+    password: bool
+    single_sign_on: SingleSignOn | None
+    accounts: bool
+
+
+class SignOnBegun(TypedDict):
+    """A log-in that was begun at a provider: send the browser to ``url``, and keep ``ticket`` in it."""
+
+    url: str
+    ticket: str
 
 
 class Session(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-from enschedule_core.wire._people_types import OwnUser
+from enschedule_core.wire._people_types import OwnUser, RoleName
 from enschedule_core.wire._shared_types import HandlerRef, Instant, JsonObject, Ref
 
 
@@ -27,6 +27,18 @@ class HandlerWorker(TypedDict):
     status: str
 
 
+class HandlerAccess(TypedDict):
+    """Who may use a handler: from which role on (``declared_role`` is what its code says), within which groups.
+
+    ``groups`` are those that one sees; ``None`` is no limit. ``usable``: whether whoever asks may use it anywhere.
+    """
+
+    minimum_role: RoleName | None
+    declared_role: RoleName | None
+    groups: list[str] | None
+    usable: bool
+
+
 class Handler(TypedDict):
     """A handler version, its data schema as JSON Schema, and who offers it."""
 
@@ -39,6 +51,7 @@ class Handler(TypedDict):
     example: JsonObject | None
     idempotent: bool
     max_running: int | None
+    access: HandlerAccess
     source: Source
     workers: list[HandlerWorker]
     registered_at: Instant

@@ -39,20 +39,47 @@ def _group(**options: Any) -> fields.String:
 
 
 class LoginInput(Strict):
-    """Open a session: with a name and a password, or with a key or the one-time token of a printed link."""
+    """Open a session: with a name and a password, with a key or a printed link's token, or by single sign-on.
+
+    The last is ``ticket`` (what it was begun with), ``state``, and ``code`` or ``error`` as the provider sent them.
+    """
 
     key = fields.String(validate=validate.Length(1, 1000, error="Must not be empty."))
     name = fields.String(validate=validate.Length(1, 1000, error="Must not be empty."))
     password = _password()
+    ticket = fields.String(validate=validate.Length(1, 4000, error="Must not be empty."))
+    state = fields.String(validate=validate.Length(0, 1000, error="At most 1,000 characters."))
+    code = fields.String(validate=validate.Length(1, 4000, error="Must not be empty."))
+    error = fields.String(validate=validate.Length(1, 1000, error="Must not be empty."))
 
     @validates_schema
     def _check(self, data: Mapping[str, Any], **_: Any) -> None:
-        if "key" in data and ({"name", "password"} & set(data)):
-            raise ValidationError("Say key, or name and password.", "key")
-        if "key" not in data:
+        said = set(data)
+        if "key" in said and said != {"key"}:
+            raise ValidationError("Say key alone; or name and password; or ticket, state and code.", "key")
+        if "ticket" in said:
+            if "state" not in said:
+                raise ValidationError("Is missing; the provider sent it back.", "state")
+            if len(said & {"code", "error"}) != 1 or said & {"name", "password"}:
+                raise ValidationError("Say ticket with state, and code or error.", "ticket")
+        elif said & {"state", "code", "error"}:
+            raise ValidationError("Is missing; it is what the log-in was begun with.", "ticket")
+        elif "key" not in said:
             for name in ("name", "password"):
-                if name not in data:
+                if name not in said:
                     raise ValidationError("Is missing; say name and password, or key.", name)
+
+
+class SignOnInput(Strict):
+    """Begin a log-in at the provider, which sends the browser back to ``redirect_uri``."""
+
+    redirect_uri = fields.String(
+        required=True,
+        validate=validate.Regexp(
+            r"https?://[!-~]{1,1900}\Z",
+            error="Must be an http or https address, such as https://jobs.example.org/login/callback.",
+        ),
+    )
 
 
 class SetupInput(Strict):
@@ -109,6 +136,15 @@ class GroupPatch(Strict):
     """What to change about a group."""
 
     title = Text(longest=200, shortest=1, required=True)
+
+
+class HandlerAccessInput(Strict):
+    """Who may use a handler: ``null`` is what its code says, and no limit to groups."""
+
+    minimum_role = choice(Role, allow_none=True, load_default=None)
+    groups = fields.List(
+        _group(), allow_none=True, load_default=None, validate=validate.Length(max=100, error="At most 100 groups.")
+    )
 
 
 class MemberInput(Strict):

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from enschedule_dashboard.views import (
     admin,
+    audit,
     calendar,
     editor,
     everything,
@@ -41,6 +42,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         login,
         admin,
         secrets,
+        audit,
         profile,
         probes,
     )

@@ -1,12 +1,11 @@
-"""Admin: people, the groups they own schedules in, keys for programs, and what was done."""
+"""Admin: people, the groups they own schedules in, and keys for programs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from flask import Blueprint, render_template, request
 from werkzeug.utils import redirect
@@ -14,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.actor import Role
 from enschedule_core.errors import EnscheduleError, Forbidden
-from enschedule_core.wire.types import AuditEntry, Group, NewApiKey, User
+from enschedule_core.wire.types import Group, NewApiKey, User
 from enschedule_dashboard import shell
 from enschedule_dashboard.filters import to, viewer
 from enschedule_dashboard.notices import say
@@ -280,98 +279,6 @@ def revoke_key(id: str) -> Response:
     client().api_keys.revoke(id)
     say(f"The key {id}… is revoked. Programs that use it are refused from now on.")
     return back("/admin/keys")
-
-
-# ---------------------------------------------------------------- audit
-
-_FILTERS = ("actor", "action", "kind", "id", "group", "refused")
-
-
-@blueprint.get("/audit")
-def audit() -> str:
-    """Show what was done and refused, newest first."""
-    wanted = {name: request.args[name].strip() for name in _FILTERS if request.args.get(name, "").strip()}
-    found = client().audit.list(limit=100, cursor=request.args.get("cursor"), **wanted)
-    following = found["next_cursor"]
-    return render_template(
-        "admin_audit.html",
-        entries=[(entry, said(entry), detail_lines(entry)) for entry in found["items"]],
-        wanted=wanted,
-        is_first=not request.args.get("cursor"),
-        next_query=urlencode({**wanted, "cursor": following}) if following else None,
-        first_query=urlencode(wanted),
-    )
-
-
-_WORDS = {
-    "create": "made",
-    "update": "changed",
-    "delete": "deleted",
-    "restore": "brought back",
-    "run": "ran",
-    "pause": "paused",
-    "resume": "resumed",
-    "cancel": "cancelled",
-    "retry": "ran again",
-    "revoke": "revoked",
-    "member": "changed the members of",
-    "put": "set",
-    "delete_all": "ended all sessions of",
-    "rotate": "encrypted anew",
-}
-
-
-def said(entry: AuditEntry) -> str:
-    """Return what was done in words: ``changed the schedule``; of what was refused, that it was."""
-    kind = entry["object"]["kind"].replace("_", " ")
-    if entry["refused"]:
-        method = entry["action"].partition(".")[2].upper()
-        return "could not log in:" if entry["object"]["kind"] == "user" else f"may not {method}"
-    verb = entry["action"].rpartition(".")[2]
-    if entry["action"] == "session.create":
-        return "logged in: session"
-    if entry["action"] == "session.delete":
-        return "logged out: session"
-    return f"{_WORDS.get(verb, verb)} {'' if kind == 'everything' else 'the '}{kind}"
-
-
-def detail_lines(entry: AuditEntry) -> list[str]:
-    """Return what was there before and after, a line each; a value that may be a secret only by its name."""
-    detail = entry["detail"] or {}
-    before, after = detail.get("before"), detail.get("after")
-    if isinstance(before, dict) or isinstance(after, dict):
-        old, new = before or {}, after or {}
-        lines = [
-            f"{name}: {_shown(old[name])} → {_shown(new[name])}"
-            if name in old and name in new
-            else f"{name}: {_shown(new.get(name, old.get(name)))}"
-            for name in {**old, **new}
-            if (old.get(name), new.get(name)) != (None, None)
-        ]
-    elif "user" in detail:
-        lines = [f"{detail['user']}: {_shown(before)} → {_shown(after)}"]
-    else:
-        lines = [
-            f"{name.replace('_', ' ')}: {_shown(value)}"
-            for name, value in detail.items()
-            if name not in {"changed", "reason"} and value not in (None, False)
-        ]
-    lines += [f"{name} changed" for name in detail.get("changed", ())]
-    return [*lines, *([str(detail["reason"])] if detail.get("reason") else [])]
-
-
-def _shown(value: Any) -> str:
-    """Return a value of a schedule in few words: a trigger by its phrase or kind, a handler with its version."""
-    if isinstance(value, dict) and {"id", "version"} == set(value):
-        return f"{value['id']}@{value['version']}"
-    if isinstance(value, dict) and "kind" in value:
-        said = value.get("phrase") or value.get("expression") or value.get("at") or value["kind"]
-        return f"{said} ({value['timezone']})" if value.get("timezone") else str(said)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items() if one is not None)
-    if value is None:
-        return "none"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 # ---------------------------------------------------------------- settings

@@ -146,8 +146,9 @@ def _say_saved(saved: ChangedSchedule) -> None:
 
 def _choose() -> str:
     query = request.args.get("q", "").strip()
-    handlers = client().handlers.list(q=query or None)["items"]
-    return render_template("editor_choose.html", handlers=handlers, query=query)
+    found = client().handlers.list(q=query or None)["items"]
+    handlers = [handler for handler in found if handler["access"]["usable"]]
+    return render_template("editor_choose.html", handlers=handlers, kept=len(found) - len(handlers), query=query)
 
 
 def _page(form: ScheduleForm) -> str:
@@ -195,6 +196,7 @@ def _handler_of(schedule: Schedule) -> Handler:
             "example": None,
             "idempotent": False,
             "max_running": None,
+            "access": {"minimum_role": None, "declared_role": None, "groups": None, "usable": True},
             "source": {
                 "kind": "unknown",
                 "name": "",

@@ -12,10 +12,12 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.errors import EnscheduleError, InvalidInput, NotFound
 from enschedule_core.wire.types import Handler, Plugin, Source
-from enschedule_dashboard.filters import run_url
+from enschedule_dashboard import shell
+from enschedule_dashboard.filters import handler_url, run_url
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.present import joined, number
 from enschedule_dashboard.session import client
+from enschedule_dashboard.views.admin import ROLES
 
 blueprint = Blueprint("handlers", __name__)
 _EXAMPLE = 'Write for example {"message": "some message"}.'
@@ -108,7 +110,37 @@ def _object(text: str) -> dict[str, Any]:
     return data
 
 
-def _page(handler: Handler, text: str | None = None, error: EnscheduleError | None = None) -> str:
+@blueprint.post("/handlers/<id>/access")
+def access(id: str) -> Response | tuple[str, int]:
+    """Say who may use a handler from now on."""
+    form = request.form
+    groups = form.getlist("group") if form.get("where") == "groups" else None
+    try:
+        handler = client().handlers.put_access(id, minimum_role=form.get("minimum_role") or None, groups=groups)
+    except InvalidInput as error:
+        return _page(_handler(id), access_error=error), error.status
+    say(access_words(handler))
+    return redirect(handler_url(id), 303)
+
+
+def access_words(handler: Handler) -> str:
+    """Return who may use a handler, as one sentence."""
+    access = handler["access"]
+    role, groups = access["minimum_role"], access["groups"]
+    who = f"Who is {'an' if role[0] in 'aeo' else 'a'} {role}" if role else "Who may save or run schedules"
+    if groups is None:
+        return f"{who} may use it."
+    if not groups:
+        return "It is limited to groups, and to none that you see."
+    return f"{who} in {joined(groups)} may use it; nobody else."
+
+
+def _page(
+    handler: Handler,
+    text: str | None = None,
+    error: EnscheduleError | None = None,
+    access_error: EnscheduleError | None = None,
+) -> str:
     example = handler["example"] if handler["example"] is not None else {}
     return render_template(
         "handler.html",
@@ -117,6 +149,10 @@ def _page(handler: Handler, text: str | None = None, error: EnscheduleError | No
         example=_pretty(example),
         text=text if text is not None else _pretty(example),
         error=error,
+        access_error=access_error,
+        access_words=access_words(handler),
+        roles=ROLES,
+        groups=client().groups.list()["items"] if shell.can("admin", None) else [],
         schedules=client().schedules.list(handler=handler["id"], limit=20, sort="title"),
         source=source_words(handler["source"]),
     )

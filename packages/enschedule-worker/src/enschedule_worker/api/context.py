@@ -13,6 +13,7 @@ from enschedule_core.actor import Actor
 from enschedule_core.registry import Registry
 from enschedule_worker.service.metrics import Meter
 from enschedule_worker.service.retention import Keep
+from enschedule_worker.service.sign_on import SignOn
 from enschedule_worker.service.stats import Size
 from enschedule_worker.service.users import Accounts
 from enschedule_worker.store.database import Database
@@ -26,12 +27,15 @@ class AuthPolicy:
     """Who gets in; decided once, from the address that the server is bound to.
 
     ``api_key`` is never empty: without a setting, a random one is made at start. ``trusted_hosts`` are
-    the names that a ``Host`` header may have; empty means any.
+    the names that a ``Host`` header may have; empty means any. ``password_login`` says whether accounts log in with
+    a password, ``sign_on`` is the provider that they log in at.
     """
 
     api_key: str = field(repr=False)
     bound_to_loopback: bool
     trusted_hosts: tuple[str, ...] = ()
+    password_login: bool = True
+    sign_on: SignOn | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty key, which would let in whoever sends none."""

@@ -65,11 +65,11 @@ def delete_key(key_id: str) -> Response:
 
 
 @blueprint.route("/audit", methods=["GET"])
-@blueprint.needs(Permission.ADMIN)
+@blueprint.needs(Permission.ADMIN, in_groups=True)
 @blueprint.arguments(AuditQuery, location="query")
 @blueprint.alt_response(200, schema=answers.AuditPage)
 def list_audit(query: dict[str, Any]) -> Response:
-    """List who did what, and what was refused, newest first."""
+    """List who did what, and what was refused, newest first; to an admin of groups what was done in those."""
     filters = AuditFilters(
         actor=query.get("actor"),
         action=query.get("action"),

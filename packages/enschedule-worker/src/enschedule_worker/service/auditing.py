@@ -29,12 +29,17 @@ def listing(
     limit: int = 50,
     before_id: int | None = None,
 ) -> tuple[list[dict[str, Any]], int | None]:
-    """Return a page of entries, newest first, and the id that the next page begins below."""
-    actor.require(Permission.ADMIN)
+    """Return a page of entries, newest first, and the id that the next page begins below.
+
+    Who is an admin of groups only gets the entries of those.
+    """
     with reading(database, actor, Permission.ADMIN) as tx:
+        if not actor.may(Permission.ADMIN):
+            mine = (key for key, held in (actor.in_groups or {}).items() if Permission.ADMIN in held)
+            filters = replace(filters, of_groups=frozenset(mine))
         if group is not None:
             row = users.group(tx, group)
-            if row is None:
+            if row is None or not actor.scope.covers(row.key):
                 return [], None
             filters = replace(filters, group_key=row.key)
         rows = audit.page(tx, filters, limit=limit + 1, before_id=before_id)

@@ -15,6 +15,7 @@ from enschedule_core.errors import EnscheduleError, FieldError, InvalidData, Not
 from enschedule_core.handler import Handler
 from enschedule_core.registry import Registry
 from enschedule_core.schema import check_data, validate_json_schema
+from enschedule_worker.service import handler_access
 from enschedule_worker.service.access import reading
 from enschedule_worker.store import census
 from enschedule_worker.store.census import loads
@@ -27,12 +28,13 @@ def listing(database: Database, actor: Actor, *, q: str | None = None) -> list[d
     """Return the newest version of every handler, by id; ``q`` is part of the id, the title or the description."""
     with reading(database, actor) as tx:
         rows, offers = census.handlers(tx), census.offers(tx)
+        access = handler_access.present(tx, actor, {row.id for row in rows})
     by_id: dict[str, list[Row[Any]]] = {}
     for row in rows:
         by_id.setdefault(row.id, []).append(row)
     wanted = (q or "").lower()
     return [
-        _present(versions[0], versions, offers)
+        _present(versions[0], versions, offers, access[versions[0].id])
         for versions in by_id.values()
         if wanted in f"{versions[0].id}\n{versions[0].title}\n{versions[0].description}".lower()
     ]
@@ -43,16 +45,19 @@ def get(database: Database, actor: Actor, handler_id: str, version: int | None =
     with reading(database, actor) as tx:
         versions = census.handlers(tx, handler_id=handler_id)
         offers = census.offers(tx, handler_id=handler_id)
+        access = handler_access.present(tx, actor, [handler_id])[handler_id]
     row = next((row for row in versions if version in (None, row.version)), None)
     if row is None:
         known = ", ".join(str(row.version) for row in versions)
         hint = f"There are: {known}." if known else "Handlers appear once a worker that has them was started."
         named = handler_id if version is None else f"{handler_id}@{version}"
         raise NotFound(f"There is no handler {named}.", hint=hint)
-    return _present(row, versions, offers)
+    return _present(row, versions, offers, access)
 
 
-def _present(row: Row[Any], versions: Iterable[Row[Any]], offers: Iterable[Row[Any]]) -> dict[str, Any]:
+def _present(
+    row: Row[Any], versions: Iterable[Row[Any]], offers: Iterable[Row[Any]], access: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "id": row.id,
         "version": row.version,
@@ -63,6 +68,7 @@ def _present(row: Row[Any], versions: Iterable[Row[Any]], offers: Iterable[Row[A
         "example": loads(row.example),
         "idempotent": bool(row.idempotent),
         "max_running": row.max_running,
+        "access": access,
         "source": loads(row.source),
         "workers": [
             {"id": offer.worker_id, "instance_id": offer.instance_id, "status": offer.status}

@@ -25,13 +25,16 @@ def hashed(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Return whether ``password`` is the one that was stored; without one (nobody has that name), after as long."""
+    """Return whether ``password`` is the one that was stored.
+
+    Without one (nobody has that name, or logs in elsewhere) it takes as long.
+    """
     try:
         with _PLACES:
             _HASHER.verify(stored or _nobodys(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return stored is not None
+    return bool(stored)
 
 
 def check(password: str, name: str, field: str = "password") -> None:

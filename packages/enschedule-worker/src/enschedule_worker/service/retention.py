@@ -18,7 +18,7 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import Retention
 from enschedule_worker.service.firing import policies_of
 from enschedule_worker.service.schedules import UNDO_SECONDS
-from enschedule_worker.store import census, people, state
+from enschedule_worker.store import audit, census, people, state
 from enschedule_worker.store import retention as store
 from enschedule_worker.store.database import Database, Transaction
 
@@ -36,11 +36,15 @@ _NAME = "retention"
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What is kept: ``days`` of runs that succeeded, ``failures_days`` of others (0: for ever), the newest ``runs``."""
+    """What is kept: ``days`` of runs that succeeded, ``failures_days`` of others (0: for ever), the newest ``runs``.
+
+    Of the audit ``audit_days``, likewise.
+    """
 
     days: int = 90
     runs: int = 20
     failures_days: int = 365
+    audit_days: int = 365
 
     def of(self, own: Retention) -> Self:
         """Return this with what a schedule says itself; failures then stay at least as long as others."""
@@ -269,7 +273,12 @@ class Sweep:
             yield gone
         while gone := self._write(lambda tx: store.remove_counters(tx, before=tx.now - COUNTER_DAYS * DAY)):
             yield gone
+        while self._keep.audit_days and (gone := self._write(self._remove_audit)):
+            yield gone
         yield self._write(_forget_silent)
+
+    def _remove_audit(self, tx: Transaction) -> int:
+        return audit.remove_old(tx, before=tx.now - self._keep.audit_days * DAY)
 
 
 def _forget_silent(tx: Transaction) -> int:

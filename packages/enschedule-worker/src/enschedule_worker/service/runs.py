@@ -13,8 +13,8 @@ from enschedule_core.errors import Conflict, NotFound
 from enschedule_core.registry import Registry
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schema import check_data, encode_json
-from enschedule_worker.service import halting, present, secret_data
-from enschedule_worker.service.access import allow, changing, home_of, reading
+from enschedule_worker.service import halting, handler_access, present, secret_data
+from enschedule_worker.service.access import allow, changing, reading
 from enschedule_worker.service.finding import existing as existing_schedule
 from enschedule_worker.service.handlers import settle_version
 from enschedule_worker.store import audit, new_runs, run_reads
@@ -112,6 +112,7 @@ def run_now(
 
 def run_row(tx: Transaction, actor: Actor, row: Row[Any], own: str | None, start: Start) -> tuple[int, bool]:
     """Run a locked schedule with its own data or with ``own`` (stored JSON); return the run, and whether it is new."""
+    handler_access.check(tx, actor, row.handler_id, row.group_id)
     run_id, made = new_runs.new_manual(
         tx,
         row,
@@ -139,9 +140,9 @@ def run_handler(
     """Run a handler once without a schedule. Raises :class:`UnknownHandler`, :class:`InvalidData`."""
     checked = check_data(data)
     with changing(database, actor, Permission.OPERATE) as tx:
-        group = home_of(actor, Permission.OPERATE)
         halting.refuse(tx)
         handler = settle_version(tx, handler_id, version)
+        group = handler_access.place(tx, actor, handler.id)
         given = secret_data.with_kept(checked, None)
         stored = secret_data.checked(tx, registry, handler, given, stored=None, group=group)
         run_id, made = new_runs.new_direct(
@@ -197,6 +198,7 @@ def retry_one(tx: Transaction, actor: Actor, run_id: int, *, with_today: bool, s
         if row.schedule_id is None or row.schedule_deleted_at is not None:
             raise Conflict(f"Run {run_id:,} has no schedule any more, so there is no data of today.")
         today = existing_schedule(tx, actor, row.schedule_id, Permission.OPERATE)
+    handler_access.check(tx, actor, (today or row).handler_id, row.group_id)
     new_id = new_runs.retry_by_hand(
         tx, row, actor_name=actor.name, with_today=today, idempotency=start.key(f"retry {run_id}")
     )

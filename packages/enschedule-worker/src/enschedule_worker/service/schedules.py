@@ -17,7 +17,16 @@ from enschedule_core.registry import Registry
 from enschedule_core.schedule import is_valid_id, slug
 from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical, merged
-from enschedule_worker.service import auditing, chains, firing, ownership, pausing, present, secret_data
+from enschedule_worker.service import (
+    auditing,
+    chains,
+    firing,
+    handler_access,
+    ownership,
+    pausing,
+    present,
+    secret_data,
+)
 from enschedule_worker.service.access import allow, changing, home_of, reading
 from enschedule_worker.service.finding import check_revision, existing
 from enschedule_worker.service.handlers import settle_version
@@ -237,7 +246,10 @@ def settle(
     settled = _with_receiver(tx, settled.with_version(handler.version), address)
     group = group_key(tx, actor, settled, row)
     settled = _with_secrets(tx, registry, settled, handler, row, group=group, said=said)
+    if row is None or canonical(before) != canonical(settled.as_dict()) or group != row.group_id:
+        handler_access.check(tx, actor, settled.handler_id, group, saving=True)
     chains.check(tx, str(settled.id), settled.policies, row, group=group, known=known)
+    _check_may_start(tx, actor, settled, row)
     return settled
 
 
@@ -274,6 +286,15 @@ def _with_secrets(
 def _names(data: Any, env: Any) -> frozenset[str]:
     """Return which secrets a definition refers to."""
     return frozenset([*secret.names_in(data).values(), *secret.names_in(env).values()])
+def _check_may_start(tx: Transaction, actor: Actor, definition: Definition, row: Row[Any] | None) -> None:
+    """Refuse to let a schedule start another one, from now on, whose handler the actor may not run by hand."""
+    for name in ("on_success", "on_failure"):
+        target = getattr(definition.policies, name)
+        if target is None or (row is not None and getattr(row, name) == target):
+            continue
+        found = store.get(tx, target, actor.scope)
+        if found is not None:
+            handler_access.check(tx, actor, found.handler_id, found.group_id)
 
 
 def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Definition) -> Row[Any]:

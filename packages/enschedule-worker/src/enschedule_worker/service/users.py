@@ -12,7 +12,7 @@ from enschedule_core.clock import format_instant
 from enschedule_core.errors import Conflict, FieldError, InvalidInput, NotFound, Unauthenticated
 from enschedule_worker.service import passwords, sessions
 from enschedule_worker.service.access import reading, writing
-from enschedule_worker.store import attempts, audit, keys, people
+from enschedule_worker.store import attempts, audit, identities, keys, people
 from enschedule_worker.store import users as store
 from enschedule_worker.store.database import Database, Transaction
 
@@ -44,7 +44,7 @@ def ensure_admin(database: Database, name: str, password: str) -> bool:
     with database.write() as tx:
         if store.find(tx, name) is not None:
             return False
-        _add(tx, SYSTEM, name, Role.ADMIN, stored)
+        enter(tx, SYSTEM, name, Role.ADMIN, stored)
     return True
 
 
@@ -65,11 +65,12 @@ def set_up(
             raise Unauthenticated(
                 "This set-up link was used, or is older than an hour.", hint="Each start prints a new one."
             )
-        key = _add(tx, actor, name, Role.ADMIN, stored)
+        key = enter(tx, actor, name, Role.ADMIN, stored)
         return sessions.begin(tx, name, key, address=address, agent=agent)
 
 
-def _add(tx: Transaction, actor: Actor, name: str, role: Role, stored: str) -> int:
+def enter(tx: Transaction, actor: Actor, name: str, role: Role, stored: str) -> int:
+    """Make an account in a transaction and return its key; ``stored`` is empty for one without a password."""
     if not store.any_user(tx):
         people.delete_sessions_of(tx, None)  # those that a key or link opened: from now on people have names
     values = {
@@ -95,8 +96,8 @@ def listing(
     """Return a page of accounts by name, and the name after which the next begins."""
     with _administering(database, actor) as tx:
         rows = store.page(tx, limit=limit + 1, after=after)
-        held = _groups_of(tx)
-    shown = [_present(row, held) for row in rows[:limit]]
+        held, issuers = _groups_of(tx), identities.issuers(tx, [row.key for row in rows])
+    shown = [_present(row, held, issuers) for row in rows[:limit]]
     return shown, shown[-1]["name"] if len(rows) > limit else None
 
 
@@ -120,7 +121,7 @@ def _existing(tx: Transaction, name: str, *, lock: bool = False) -> Row[Any]:
 
 def present(tx: Transaction, row: Row[Any]) -> dict[str, Any]:
     """Return an account as it goes over the wire."""
-    return _present(row, _groups_of(tx))
+    return _present(row, _groups_of(tx), identities.issuers(tx, [row.key]))
 
 
 def _groups_of(tx: Transaction) -> dict[str, dict[str, str]]:
@@ -132,15 +133,16 @@ def _groups_of(tx: Transaction) -> dict[str, dict[str, str]]:
     return found
 
 
-def _present(row: Row[Any], held: Mapping[str, dict[str, str]]) -> dict[str, Any]:
+def _present(row: Row[Any], held: Mapping[str, dict[str, str]], issuers: Mapping[int, str]) -> dict[str, Any]:
     return {
         "name": row.name,
         "role": row.role,
         "disabled": bool(row.disabled),
         "groups": held.get(row.name, {}),
+        "issuer": issuers.get(row.key),
         "created_at": format_instant(row.created_at),
         "created_by": row.created_by,
-        "password_at": format_instant(row.password_at),
+        "password_at": format_instant(row.password_at) if row.password_hash else None,
         "login_at": format_instant(row.login_at),
     }
 
@@ -157,7 +159,7 @@ def create(database: Database, actor: Actor, *, name: str, password: str, role: 
         if store.find(tx, name) is not None:
             message = f"There is a user {name} already."
             raise Conflict(message, errors=[FieldError("name", message)])
-        _add(tx, actor, name, role, stored)
+        enter(tx, actor, name, role, stored)
         return present(tx, _existing(tx, name))
 
 
@@ -206,6 +208,7 @@ def remove(database: Database, actor: Actor, name: str) -> None:
         _keep_an_admin(tx, row)
         people.delete_sessions_of(tx, row.key)
         keys.revoke_of(tx, row.key)
+        identities.remove_of(tx, row.key)
         store.remove(tx, row.key)
         audit.record(tx, actor, "user.delete", "user", row.name, detail={"before": {"role": row.role}})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from enschedule_core.actor import Actor
 from enschedule_core.schema import encode_json
@@ -51,13 +51,17 @@ def record(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilters:
-    """Which entries; ``None`` means all. ``since`` and ``before`` are microseconds."""
+    """Which entries; ``None`` means all. ``since`` and ``before`` are microseconds.
+
+    ``of_groups`` are the groups whose entries alone are shown, to who is an admin of no more.
+    """
 
     actor: str | None = None
     action: str | None = None
     object_kind: str | None = None
     object_id: str | None = None
     group_key: int | None = None
+    of_groups: frozenset[int] | None = None
     refused: bool | None = None
     since: int | None = None
     before: int | None = None
@@ -78,6 +82,8 @@ def page(tx: Transaction, filters: AuditFilters, *, limit: int, before_id: int |
     for column, value in equal:
         if value is not None:
             statement = statement.where(column == value)
+    if filters.of_groups is not None:
+        statement = statement.where(Audit.group_id.in_(sorted(filters.of_groups)))
     if filters.action is not None:
         statement = statement.where(Audit.action.startswith(filters.action, autoescape=True))
     if filters.since is not None:
@@ -87,3 +93,10 @@ def page(tx: Transaction, filters: AuditFilters, *, limit: int, before_id: int |
     if before_id is not None:
         statement = statement.where(Audit.id < before_id)
     return list(tx.execute(statement.order_by(Audit.id.desc()).limit(limit)))
+
+
+def remove_old(tx: Transaction, *, before: int, limit: int = 500) -> int:
+    """Remove the oldest entries, if they were written before then; return how many."""
+    oldest = tx.execute(select(Audit.id, Audit.at).order_by(Audit.id).limit(limit))
+    ids = [row.id for row in oldest if row.at < before]
+    return tx.execute(delete(Audit).where(Audit.id.in_(ids))).rowcount if ids else 0

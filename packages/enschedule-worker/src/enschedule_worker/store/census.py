@@ -73,6 +73,7 @@ def register_handlers(tx: Transaction, registry: Registry) -> None:
             "example": None if handler.example is None else encode_json(handler.example),
             "idempotent": handler.idempotent,
             "max_running": handler.max_running,
+            "minimum_role": handler.minimum_role,
             "source": encode_json(registry.source(handler).as_dict()),
             "updated_at": tx.now,
         }

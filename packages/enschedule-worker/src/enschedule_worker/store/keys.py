@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Select, bindparam, insert, select, update
 
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import ApiKey, Group, User
@@ -29,7 +30,13 @@ def _select() -> Select[Any]:
 
 def find(tx: Transaction, prefix: str) -> Row[Any] | None:
     """Return a key by its first characters, with ``group_name``, ``owner``, ``owner_role`` and ``owner_disabled``."""
-    return tx.execute(_select().where(ApiKey.prefix == prefix)).first()
+    return tx.execute(_find(), {"prefix": prefix}).first()
+
+
+@cache
+def _find() -> Select[Any]:
+    """Return the statement of :func:`find`, built once: every request of a program runs it."""
+    return _select().where(ApiKey.prefix == bindparam("prefix"))
 
 
 def by_key(tx: Transaction, key: int) -> Row[Any] | None:

@@ -355,9 +355,29 @@ class Handler(Base):
     example: Mapped[str | None] = mapped_column(LongText)
     idempotent: Mapped[bool] = mapped_column(default=False)
     max_running: Mapped[int | None]
+    minimum_role: Mapped[str | None] = mapped_column(short(10))  # what its code demands of who uses it
     source: Mapped[str | None] = mapped_column(short(2000))
     registered_at: Mapped[int] = mapped_column(Instant)
     updated_at: Mapped[int] = mapped_column(Instant)
+    __table_args__ = (_TABLE_OPTIONS,)
+
+
+class HandlerAccess(Base):
+    """What an admin has said of who may use a handler; no row: what its code says, in every group."""
+
+    __tablename__ = "handler_access"
+    handler_id: Mapped[str] = mapped_column(short(100), primary_key=True)
+    minimum_role: Mapped[str | None] = mapped_column(short(10))  # NULL: what its code says
+    limited: Mapped[bool] = mapped_column(default=False)  # True: only in the groups of handler_groups, if any are left
+    __table_args__ = (_TABLE_OPTIONS,)
+
+
+class HandlerGroup(Base):
+    """A group in which a limited handler may be used."""
+
+    __tablename__ = "handler_groups"
+    handler_id: Mapped[str] = mapped_column(short(100), primary_key=True)
+    group_key: Mapped[int] = mapped_column(Instant, primary_key=True, autoincrement=False)
     __table_args__ = (_TABLE_OPTIONS,)
 
 
@@ -404,13 +424,13 @@ class Session(Base):
 
 
 class User(Base):
-    """An account: somebody who logs in with a name and a password."""
+    """An account: somebody who logs in with a name and a password, or at a provider."""
 
     __tablename__ = "users"
     key: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     name: Mapped[str] = mapped_column(short(100))  # in lower case
     role: Mapped[str] = mapped_column(short(10))
-    password_hash: Mapped[str] = mapped_column(short(300))  # Argon2id in its usual text form
+    password_hash: Mapped[str] = mapped_column(short(300))  # Argon2id in its usual text form; empty: has none
     disabled: Mapped[bool] = mapped_column(default=False)
     theme: Mapped[str | None] = mapped_column(short(10))
     timezone: Mapped[str | None] = mapped_column(short(100))
@@ -441,6 +461,27 @@ class GroupMember(Base):
     user_key: Mapped[int] = mapped_column(Instant, primary_key=True, autoincrement=False)
     role: Mapped[str] = mapped_column(short(10))
     __table_args__ = (sa.Index(None, "user_key"), _TABLE_OPTIONS)
+
+
+class Identity(Base):
+    """Who an account is at a provider of single sign-on."""
+
+    __tablename__ = "identities"
+    digest: Mapped[str] = mapped_column(short(64), primary_key=True)  # SHA-256 of issuer and subject
+    user_key: Mapped[int] = mapped_column(Instant)
+    issuer: Mapped[str] = mapped_column(short(500))
+    subject: Mapped[str] = mapped_column(short(255))
+    created_at: Mapped[int] = mapped_column(Instant)
+    __table_args__ = (sa.Index(None, "user_key"), _TABLE_OPTIONS)
+
+
+class UsedTicket(Base):
+    """A log-in by single sign-on that was brought to its end, so that nobody does it again."""
+
+    __tablename__ = "used_tickets"
+    digest: Mapped[str] = mapped_column(short(64), primary_key=True)
+    expires_at: Mapped[int] = mapped_column(Instant)
+    __table_args__ = (_TABLE_OPTIONS,)
 
 
 class ApiKey(Base):
@@ -497,6 +538,7 @@ class Audit(Base):
     __table_args__ = (
         sa.Index(None, "object_kind", "object_id", "id"),
         sa.Index(None, "actor_name", "id"),
+        sa.Index(None, "group_id", "id"),
         _TABLE_OPTIONS,
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, true, update
+from sqlalchemy import BigInteger, Row, Select, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_worker.store.database import Transaction
@@ -47,11 +48,20 @@ def _holds(tx: Transaction) -> ColumnElement[bool]:
 
 def find_session(tx: Transaction, token_hash: str) -> Row[Any] | None:
     """Return the session if it is there and not over: its columns, and ``role`` and ``disabled`` of its account."""
-    return tx.execute(
+    since = {"now": tx.now, "idle_since": tx.now - IDLE_SECONDS * _MICROS}
+    return tx.execute(_find_session(), {"token_hash": token_hash, **since}).first()
+
+
+@cache
+def _find_session() -> Select[Any]:
+    """Return the statement of :func:`find_session`, built once: every request runs it."""
+    seen = func.coalesce(Session.seen_at, Session.created_at)
+    return (
         select(*Session.__table__.columns, User.role, User.disabled, User.name.label("user_name"))
         .outerjoin(User, User.key == Session.user_key)
-        .where(Session.token_hash == token_hash, _holds(tx))
-    ).first()
+        .where(Session.token_hash == bindparam("token_hash"))
+        .where(Session.expires_at > bindparam("now"), seen > bindparam("idle_since", type_=BigInteger))
+    )
 
 
 def touch(tx: Transaction, token_hash: str) -> None:

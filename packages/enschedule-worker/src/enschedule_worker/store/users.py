@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, delete, false, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, false, func, insert, select, update
 
 from enschedule_core.actor import Role
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import ApiKey, Group, GroupMember, Run, Schedule, User
+from enschedule_worker.store.models import ApiKey, Group, GroupMember, HandlerGroup, Run, Schedule, User
 
 
 def any_user(tx: Transaction) -> bool:
@@ -63,8 +64,13 @@ def other_admins(tx: Transaction, key: int) -> int:
 
 def roles_in_groups(tx: Transaction, user_key: int) -> dict[int, str]:
     """Return the role of an account in each of its groups, by the group's key."""
-    rows = tx.execute(select(GroupMember.group_key, GroupMember.role).where(GroupMember.user_key == user_key))
-    return {row.group_key: row.role for row in rows}
+    return {row.group_key: row.role for row in tx.execute(_roles_in_groups(), {"user_key": user_key})}
+
+
+@cache
+def _roles_in_groups() -> Select[Any]:
+    """Return the statement of :func:`roles_in_groups`, built once: every request of a person runs it."""
+    return select(GroupMember.group_key, GroupMember.role).where(GroupMember.user_key == bindparam("user_key"))
 
 
 def groups(tx: Transaction, keys: frozenset[int] | None = None) -> list[Row[Any]]:
@@ -105,6 +111,7 @@ def remove_group(tx: Transaction, key: int) -> None:
     """Delete a group with its memberships and its keys; its remaining runs are seen by admins only."""
     tx.execute(delete(GroupMember).where(GroupMember.group_key == key))
     tx.execute(delete(ApiKey).where(ApiKey.group_key == key))
+    tx.execute(delete(HandlerGroup).where(HandlerGroup.group_key == key))
     tx.execute(delete(Group).where(Group.key == key))
 
 
