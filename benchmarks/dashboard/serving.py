@@ -1,0 +1,82 @@
+"""The real programs: the dashboard with a worker of its own, and one before a worker elsewhere; asked over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.competitors.own_database import HANDLERS, Place
+from benchmarks.competitors.own_worker import API_KEY, BIN, START_SECONDS, check_log, free_port
+from benchmarks.measures import MeasureFailed
+from benchmarks.processes import running
+
+WORKER_ID = "measured"
+
+
+@contextmanager
+def inline(place: Place, folder: Path) -> Iterator[int]:
+    """Run `enschedule up` on the database; give its port."""
+    port = free_port()
+    environ = {**place.environ, "HANDLERS_DIR": str(HANDLERS), "ENSCHEDULE_WORKER_ID": WORKER_ID}
+    with _started(BIN / "enschedule", ["up"], folder / "inline", {**environ, "ENSCHEDULE_PORT": str(port)}, port):
+        yield port
+
+
+@contextmanager
+def external(place: Place, folder: Path) -> Iterator[int]:
+    """Run a worker with its REST API on the database, and a dashboard before it; give the dashboard's port."""
+    behind, port = free_port(), free_port()
+    environ = {**place.environ, "HANDLERS_DIR": str(HANDLERS), "API_ENDPOINT": "true", "API_KEY": API_KEY}
+    environ |= {"ENSCHEDULE_WORKER_ID": WORKER_ID, "ENSCHEDULE_PORT": str(behind)}
+    before = {"WORKER_URL": f"http://127.0.0.1:{behind}", "API_KEY": API_KEY, "ENSCHEDULE_PORT": str(port)}
+    with (
+        _started(BIN / "enschedule-worker", [], folder / "worker", environ, behind),
+        _started(BIN / "enschedule-dashboard", [], folder / "dashboard", before, port),
+    ):
+        yield port
+
+
+@contextmanager
+def _started(program: Path, words: list[str], folder: Path, environ: Mapping[str, str], port: int) -> Iterator[None]:
+    folder.mkdir(parents=True)
+    with running([program, *words], folder, environ) as process:
+        process.wait_until("the first answer", lambda: _answers(port), seconds=START_SECONDS, every=0.1)
+        yield
+        check_log(process)
+
+
+def _answers(port: int) -> bool:
+    try:
+        return Browser(port).get("/static/none")[0] in (404, 200)
+    except OSError:
+        return False
+
+
+class Browser:
+    """One connection that stays open, as a browser's does, and takes answers compressed."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def get(self, path: str) -> tuple[int, float, int]:
+        """Return the status, the milliseconds to the last byte, and how many bytes came."""
+        headers = {"Accept": "text/html,application/json;q=0.9", "Accept-Encoding": "gzip"}
+        began = time.perf_counter()
+        self._connection.request("GET", path, headers=headers)
+        answer = self._connection.getresponse()
+        size = len(answer.read())
+        return answer.status, 1000 * (time.perf_counter() - began), size
+
+    def took(self, path: str) -> float:
+        """Return the milliseconds of an answer with status 200. Raises :class:`MeasureFailed` for another one."""
+        status, took, _ = self.get(path)
+        if status != 200:
+            raise MeasureFailed(f"GET {path}: {status}")
+        return took
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
