@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
@@ -19,7 +20,9 @@ from enschedule_worker.store.database import Database
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 MINUTES_IN_HOUR = 60
+MINUTES_IN_DAY = 24 * 60
 EXAMPLES = 3  # of schedules that start in a full minute
 HORIZON = 12 * HOUR
 LONGEST = 32 * 24 * HOUR
@@ -90,19 +93,44 @@ def _hours(kinds: list[Row[Any]], start: int, end: int, offset: int) -> list[tup
     """Return each hour that has slots, and how many there are within ``start`` and ``end``."""
     hours: dict[int, int] = {}
     for row in kinds:
-        trigger = readable_trigger(row.trigger)
-        if trigger is None:
-            continue
-        left = None if trigger.max_runs is None else max(trigger.max_runs - row.slots_fired, 0)
-        begin = max(row.goes_on_at, start)
-        for hour in range(begin - (begin - offset) % HOUR, end, HOUR):
-            count = _count(row.trigger, max(hour, begin), min(hour + HOUR, end))
-            if left is not None:
-                count = min(count, left)
-                left -= count
-            if count:
-                hours[hour] = hours.get(hour, 0) + count * int(row.number)
+        begin, number = max(row.goes_on_at, start), int(row.number)
+        for hour, count in _limited(_counts(row.trigger, begin, end, offset), _left(row)):
+            hours[hour] = hours.get(hour, 0) + count * number
     return sorted(hours.items())
+
+
+def _left(row: Row[Any]) -> int | None:
+    """Return how many slots a schedule still has, ``None`` where there is no limit."""
+    trigger = readable_trigger(row.trigger)
+    if trigger is None or trigger.max_runs is None:
+        return None
+    return max(trigger.max_runs - row.slots_fired, 0)
+
+
+def _limited(counts: Iterable[tuple[int, int]], left: int | None) -> Iterable[tuple[int, int]]:
+    """Return the counts, the later ones cut down so that all of them are ``left`` at most."""
+    if left is None:
+        return counts
+    found = []
+    for hour, count in counts:
+        found.append((hour, min(count, left)))
+        left -= found[-1][1]
+    return [one for one in found if one[1]]
+
+
+def _counts(text: str, begin: int, end: int, offset: int) -> Iterator[tuple[int, int]]:
+    """Yield each hour in which a stored trigger has slots from ``begin`` until before ``end``, and how many."""
+    first = begin - (begin - offset) % HOUR
+    if first < begin and (count := _count(text, begin, min(first + HOUR, end))):
+        yield first, count
+    whole = first if first == begin else first + HOUR
+    for day in range(whole - (whole - offset) % DAY, end, DAY):
+        for hour, count in _day(text, day).hours:
+            if hour >= whole and hour + HOUR <= end:
+                yield hour, count
+    last = end - (end - offset) % HOUR
+    if whole <= last < end and (count := _count(text, last, end)):
+        yield last, count
 
 
 def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tuple[int, int, list[int]]]:
@@ -110,33 +138,85 @@ def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tup
     counts: dict[int, int] = {}
     examples: dict[int, list[int]] = {}
     for row in kinds:
-        trigger = readable_trigger(row.trigger)
-        begin = max(row.goes_on_at, start)
-        if trigger is None or _count(row.trigger, begin, min(begin + HOUR, end)) >= MINUTES_IN_HOUR:
+        begin, number, key = max(row.goes_on_at, start), int(row.number), int(row.key)
+        if _is_every_minute(row.trigger, begin, end):
             continue
-        left = None if trigger.max_runs is None else max(trigger.max_runs - row.slots_fired, 0)
-        hours = range(begin - begin % HOUR, end, HOUR)
-        slots = (slot for hour in hours for slot in _minutes(row.trigger, max(hour, begin), min(hour + HOUR, end)))
-        for minute in islice(slots, left):
-            counts[minute] = counts.get(minute, 0) + int(row.number)
-            found = examples.setdefault(minute, [])
-            if len(found) < EXAMPLES:
-                found.append(int(row.key))
+        for minute in islice(_minutes(row.trigger, begin, end), _left(row)):
+            if minute in counts:
+                counts[minute] += number
+                if len(examples[minute]) < EXAMPLES:
+                    examples[minute].append(key)
+            else:
+                counts[minute], examples[minute] = number, [key]
     fullest = heapq.nsmallest(most, counts.items(), key=lambda item: (-item[1], item[0]))
     return [(minute, count, examples[minute]) for minute, count in fullest if count > 1]
 
 
-@lru_cache(maxsize=200_000)
-def _minutes(text: str, start: int, end: int) -> tuple[int, ...]:
-    """Return the minutes in which a stored trigger has slots, from ``start`` until before ``end``."""
+def _is_every_minute(text: str, begin: int, end: int) -> bool:
+    """Return whether a stored trigger has as many slots in its first hour as that has minutes."""
+    day = begin - begin % DAY
+    busiest = max((count for at in (day, day + DAY) for _, count in _day(text, at).hours), default=0)
+    # An hour that begins at any minute lies within two whole ones, and a half of it in one of them.
+    return 2 * busiest >= MINUTES_IN_HOUR and _count(text, begin, min(begin + HOUR, end)) >= MINUTES_IN_HOUR
+
+
+def _minutes(text: str, begin: int, end: int) -> Iterator[int]:
+    """Yield the minutes in which a stored trigger has slots from ``begin`` until before ``end``, each once.
+
+    Of a trigger with more slots than minutes, those that the first slots of each hour are in.
+    """
+    first = begin - begin % MINUTE
+    if first < begin:  # earlier slots of this minute do not count
+        if _count(text, begin, min(first + MINUTE, end)):
+            yield first
+        first += MINUTE
+    for day in range(first - first % DAY, end, DAY):
+        found = _day(text, day)
+        for minute in _minutes_of_hours(text, found.hours) if found.is_dense else found.minutes:
+            if first <= minute < end:
+                yield minute
+
+
+def _minutes_of_hours(text: str, hours: Iterable[tuple[int, int]]) -> Iterator[int]:
     trigger = readable_trigger(text)
     if trigger is None:
-        return ()
-    slots = trigger.slots_between(from_micros(start - 1), from_micros(end - 1), MINUTES_IN_HOUR)
-    return tuple(dict.fromkeys(at - at % MINUTE for at in map(to_micros, slots)))
+        return
+    for hour, _ in hours:
+        slots = trigger.slots_between(from_micros(hour - 1), from_micros(hour + HOUR - 1), MINUTES_IN_HOUR)
+        yield from dict.fromkeys(at - at % MINUTE for at in map(to_micros, slots))
 
 
-@lru_cache(maxsize=200_000)
+class _Day(NamedTuple):
+    """When a trigger has slots on one day: hours with their counts, and minutes, where it is not too dense for that."""
+
+    hours: tuple[tuple[int, int], ...] = ()
+    minutes: tuple[int, ...] = ()
+    is_dense: bool = False
+
+
+_EMPTY = _Day()
+
+
+@lru_cache(maxsize=60_000)
+def _day(text: str, start: int) -> _Day:
+    """Return when a stored trigger has slots in the 24 hours from ``start`` on, whose hours begin as it does.
+
+    Kept, because a week of thousands of schedules is asked for again and again, and a day does not change.
+    """
+    trigger = readable_trigger(text)
+    count = 0 if trigger is None else _count(text, start, start + DAY)
+    if trigger is None or not count:
+        return _EMPTY
+    if count >= MINUTES_IN_DAY:
+        hours = ((hour, _count(text, hour, hour + HOUR)) for hour in range(start, start + DAY, HOUR))
+        return _Day(tuple(one for one in hours if one[1]), is_dense=True)
+    # As many as there are: to look for one more takes as long as to find one.
+    found = islice(trigger.slots_between(from_micros(start - 1), from_micros(start + DAY - 1), count), count)
+    slots = [to_micros(slot) for slot in found]
+    tally = Counter(slot - (slot - start) % HOUR for slot in slots)
+    return _Day(tuple(tally.items()), tuple(dict.fromkeys(slot - slot % MINUTE for slot in slots)))
+
+
 def _count(text: str, start: int, end: int) -> int:
     """Return how many slots a stored trigger has from ``start`` until before ``end``."""
     trigger = readable_trigger(text)
