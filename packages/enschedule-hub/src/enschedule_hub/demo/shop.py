@@ -281,11 +281,12 @@ def _others(now: datetime) -> list[Plan]:
         Plan(
             wire=_wire(
                 *("sync-crm", "Sync CRM contacts", "sync-contacts", "every 20 minutes"),
-                {"system": "crm", "seconds": 14, "trouble": 0.07},
+                {"system": "crm", "seconds": 160, "trouble": 0.07},
                 description="The CRM system limits how often it may be asked, so some attempts fail.",
                 tags=["crm", "sales"],
                 retry={"max_attempts": 4, "delay_seconds": 60, "backoff": "exponential"},
             ),
+            turns={17: "slow", 201: "slow", 202: "slow", 640: "slow"},
             maker="edith",
         ),
         Plan(

@@ -6,7 +6,7 @@ stand, the rail and the hourly counters are kept by the same functions as for re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -130,6 +130,7 @@ class Waiting:
 def add(tx: Transaction, runs: Sequence[PastRun], waiting: Sequence[Waiting] = ()) -> None:
     """Insert runs that are over, with what they printed, and others that wait; how their schedules stand follows.
 
+    They are not in the hourly counters yet, see :func:`count`.
     Only for ids from :func:`next_id` on, and for ends that are newer than those their schedules have.
     """
     began = [run.new for run in runs] + [one.new for one in waiting]
@@ -147,7 +148,11 @@ def add(tx: Transaction, runs: Sequence[PastRun], waiting: Sequence[Waiting] = (
     for one in waiting:
         if one.new.attempt > 1 and one.new.schedule_key is not None:
             schedules.change(tx, one.new.schedule_key, {"retry_at": one.new.not_before})
-    counters.add(tx, [run.counted() for run in ordered])
+
+
+def count(tx: Transaction, runs: Iterable[PastRun]) -> None:
+    """Add runs that were put there to the counters of their hours; all at once, since each hour is a statement."""
+    counters.add(tx, [run.counted() for run in runs])
 
 
 def skip(tx: Transaction, schedule_key: int, skipped: skips.Skipped, next_after: Callable[[int], int | None]) -> None:
