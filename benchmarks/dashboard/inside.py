@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+from urllib.parse import unquote
 
+from flask import request_started
 from sqlalchemy import select
 
 from benchmarks.competitors.own_database import HANDLERS, Place
@@ -45,9 +48,9 @@ def _plan(place: Place) -> Any:
     return read_plan({**place.environ, "HANDLERS_DIR": str(HANDLERS)})
 
 
-def look_up(worker: Worker) -> Known:
+def look_up(place: Place, worker: Worker) -> Known:
     """Return what the visits need to know of the database."""
-    api = worker.app.test_client()
+    pages = pages_over(lambda: worker, _plan(place)).test_client()
     with worker.database.read() as tx:
         chosen = select(Schedule.id).where(Schedule.id.like("listed-%"), Schedule.paused.is_(False))
         schedules = tx.execute(chosen.order_by(Schedule.key).limit(SAMPLES)).scalars().all()
@@ -55,8 +58,16 @@ def look_up(worker: Worker) -> Known:
         printed = tx.execute(select(Output.run_id).where(Output.fence == 7).limit(1)).scalar_one()
         failed = tx.execute(select(Run.id).where(Run.status == "failed").order_by(Run.id.desc()).limit(1)).scalar_one()
         ran_by = tx.execute(select(Run.worker_id).where(Run.id == failed)).scalar_one()
-    cursors = [api.get(f"/api/v1/{name}?limit=50").get_json()["next_cursor"] for name in ("schedules", "runs")]
+    cursors = [_cursor(pages.get(f"/{name}").get_data(as_text=True)) for name in ("schedules", "runs")]
     return Known(schedules, newest, printed, failed, str(ran_by), *cursors)
+
+
+def _cursor(page: str) -> str:
+    """Return where the link to the second page of a list leads."""
+    found = re.search(r'href="[^"]*[?&;]cursor=([^"&]+)', page)
+    if found is None:
+        raise MeasureFailed("the list has no second page")
+    return unquote(found[1])
 
 
 def ask(place: Place, worker: Worker, known: Known) -> dict[str, Asked]:
@@ -65,15 +76,12 @@ def ask(place: Place, worker: Worker, known: Known) -> dict[str, Asked]:
     pages = pages_over(lambda: worker, _plan(place)).test_client()
     api = worker.app.test_client()
 
-    @worker.app.before_request
-    def counted() -> None:
+    def counted(_app: object) -> None:
         calls.append("")
 
-    found = {}
-    for visit in PAGES:
-        found[visit.name] = _asked(worker, visit, known, pages.get, calls)
-    for visit in CALLS:
-        found[visit.name] = _asked(worker, visit, known, api.get, calls)
+    with request_started.connected_to(counted, worker.app):
+        found = {visit.name: _asked(worker, visit, known, pages.get, calls) for visit in PAGES}
+        found |= {visit.name: _asked(worker, visit, known, api.get, calls) for visit in CALLS}
     return found
 
 

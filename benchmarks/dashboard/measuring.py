@@ -31,7 +31,7 @@ def see(kind: str, place: Place, folder: Path, times: int, say: Callable[[str], 
     """Measure everything on one filled database."""
     seen = Seen(kind)
     with inside.opened(place) as worker:
-        known = inside.look_up(worker)
+        known = inside.look_up(place, worker)
         seen.asked = inside.ask(place, worker, known)
     say(f"{TITLES[kind]}: what each page asks is known")
     with serving.inline(place, folder) as port:

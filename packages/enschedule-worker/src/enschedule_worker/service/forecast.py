@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -120,17 +121,20 @@ def _limited(counts: Iterable[tuple[int, int]], left: int | None) -> Iterable[tu
 
 def _counts(text: str, begin: int, end: int, offset: int) -> Iterator[tuple[int, int]]:
     """Yield each hour in which a stored trigger has slots from ``begin`` until before ``end``, and how many."""
-    first = begin - (begin - offset) % HOUR
-    if first < begin and (count := _count(text, begin, min(first + HOUR, end))):
-        yield first, count
-    whole = first if first == begin else first + HOUR
-    for day in range(whole - (whole - offset) % DAY, end, DAY):
-        for hour, count in _day(text, day).hours:
-            if hour >= whole and hour + HOUR <= end:
+    for day in range(begin - (begin - offset) % DAY, end, DAY):
+        found = _day(text, day)
+        if begin <= day and day + DAY <= end:
+            yield from found.hours
+            continue
+        for hour, count in found.hours:  # the first day, and the last one, of which only a part is asked for
+            if begin <= hour and hour + HOUR <= end:
                 yield hour, count
-    last = end - (end - offset) % HOUR
-    if whole <= last < end and (count := _count(text, last, end)):
-        yield last, count
+            elif (
+                hour < end
+                and hour + HOUR > begin
+                and (part := found.count(text, max(hour, begin), min(hour + HOUR, end)))
+            ):
+                yield hour, part
 
 
 def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tuple[int, int, list[int]]]:
@@ -165,15 +169,14 @@ def _minutes(text: str, begin: int, end: int) -> Iterator[int]:
 
     Of a trigger with more slots than minutes, those that the first slots of each hour are in.
     """
-    first = begin - begin % MINUTE
-    if first < begin:  # earlier slots of this minute do not count
-        if _count(text, begin, min(first + MINUTE, end)):
-            yield first
-        first += MINUTE
-    for day in range(first - first % DAY, end, DAY):
+    for day in range(begin - begin % DAY, end, DAY):
         found = _day(text, day)
-        for minute in _minutes_of_hours(text, found.hours) if found.is_dense else found.minutes:
-            if first <= minute < end:
+        if found.is_dense:
+            minutes: Iterable[int] = _minutes_of_hours(text, found.hours)
+        else:
+            minutes = dict.fromkeys([slot - slot % MINUTE for slot in found.slots if begin <= slot < end])
+        for minute in minutes:
+            if begin - MINUTE < minute < end:
                 yield minute
 
 
@@ -187,11 +190,17 @@ def _minutes_of_hours(text: str, hours: Iterable[tuple[int, int]]) -> Iterator[i
 
 
 class _Day(NamedTuple):
-    """When a trigger has slots on one day: hours with their counts, and minutes, where it is not too dense for that."""
+    """When a trigger has slots on one day: hours with their counts, and each slot, unless it is too dense for that."""
 
     hours: tuple[tuple[int, int], ...] = ()
-    minutes: tuple[int, ...] = ()
+    slots: tuple[int, ...] = ()
     is_dense: bool = False
+
+    def count(self, text: str, start: int, end: int) -> int:
+        """Return how many slots of the trigger ``text`` a part of this day has, from ``start`` until before ``end``."""
+        if self.is_dense:
+            return _count(text, start, end)
+        return bisect_left(self.slots, end) - bisect_left(self.slots, start)
 
 
 _EMPTY = _Day()
@@ -212,12 +221,12 @@ def _day(text: str, start: int) -> _Day:
         return _Day(tuple(one for one in hours if one[1]), is_dense=True)
     # As many as there are: to look for one more takes as long as to find one.
     found = islice(trigger.slots_between(from_micros(start - 1), from_micros(start + DAY - 1), count), count)
-    slots = [to_micros(slot) for slot in found]
-    tally = Counter(slot - (slot - start) % HOUR for slot in slots)
-    return _Day(tuple(tally.items()), tuple(dict.fromkeys(slot - slot % MINUTE for slot in slots)))
+    slots = tuple(to_micros(slot) for slot in found)
+    return _Day(tuple(Counter(slot - (slot - start) % HOUR for slot in slots).items()), slots)
 
 
+@lru_cache(maxsize=20_000)
 def _count(text: str, start: int, end: int) -> int:
     """Return how many slots a stored trigger has from ``start`` until before ``end``."""
     trigger = readable_trigger(text)
-    return 0 if trigger is None else trigger.latest_and_count(from_micros(start - 1), from_micros(end - 1))[1]
+    return 0 if trigger is None else trigger.count_between(from_micros(start - 1), from_micros(end - 1))
