@@ -83,6 +83,7 @@ def _changes(rows: list[Any], now: int) -> Iterator[dict[str, Any]]:
             "paused": paused,
             "paused_at": now if paused else None,
             "paused_by": "ada" if paused else None,
+            "faults": 1 if number % 1000 == 5 else 0,
             "broken_reason": "the time zone US/Pacific-New is not known" if number % 1000 == 5 else None,
         }
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, insert, select
 
 from enschedule_core.actor import Scope
-from enschedule_worker.store import migrate, run_reads, run_search
+from enschedule_worker.store import migrate, run_reads, run_search, schedule_lists
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.models import Handler, Run, Schedule, ScheduleTag
@@ -94,11 +94,12 @@ def matches(row: Any, filters: RunFilters, tags: dict[int, set[str]]) -> bool:
     )
 
 
-@pytest.mark.parametrize("many", [run_search.MANY, 3])  # with few schedules, or none that are few enough
+@pytest.mark.parametrize("many", [schedule_lists.MANY, 3])  # with few schedules, or none that are few enough
 def test_each_filter_finds_the_newest_of_what_matches(
     database: Database, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_search, "MANY", many)
+    for module in (run_search, schedule_lists):
+        monkeypatch.setattr(module, "MANY", many)
     with database.read() as tx:
         every = run_reads.page(tx, Scope(), RunFilters(), limit=10 * RUNS)
         tags: dict[int, set[str]] = {}

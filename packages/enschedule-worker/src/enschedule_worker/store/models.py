@@ -158,6 +158,9 @@ class Schedule(Base):
         sa.Index(None, "title", "key"),
         sa.Index(None, "last_run_at", "key"),
         sa.Index(None, "failing_since", "key"),
+        sa.Index("ix_schedules_offer", "handler_id", "handler_version", "binding", "paused", "group_id", "deleted_at"),
+        sa.Index(None, "retry_at"),
+        sa.Index(None, "faults"),
         _TABLE_OPTIONS,
     )
 

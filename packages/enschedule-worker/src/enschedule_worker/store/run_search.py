@@ -16,11 +16,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.run import OPEN, TERMINAL, RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, Run, Schedule, ScheduleTag, has_status
-from enschedule_worker.store.schedule_lists import contains
+from enschedule_worker.store.models import Run, Schedule, ScheduleTag, has_status
+from enschedule_worker.store.schedule_lists import MANY, contains, named
 
-MANY = 200
-"""More schedules than these match: then so do many runs, and the newest of them are found on the way by id."""
 _SLACK = 3_600_000_000  # µs: ids are given in the order of queueing, but for transactions that overlap and clocks
 _STEPS = 60
 _TOLD = tuple(sorted(TERMINAL - {RunStatus.SUCCEEDED}))  # ends that have a message
@@ -68,7 +66,7 @@ def ways(tx: Transaction, filters: RunFilters) -> list[Way]:
         return []
     if not filters.q:
         return _by_status(common, filters.statuses)
-    said = _said_by(tx, filters.q)
+    said = named(tx, filters.q)
     if said is None:
         return _by_status([*common, _says(filters.q)], filters.statuses)
     told = [status for status in _TOLD if status in (filters.statuses or _TOLD)]
@@ -109,14 +107,6 @@ def _has_tag(tag: str) -> ColumnElement[bool]:
 
 def _says(text: str) -> ColumnElement[bool]:
     return or_(*(contains(column, text) for column in (Schedule.id, Schedule.title, Run.handler_id, Run.message)))
-
-
-def _said_by(tx: Transaction, text: str) -> set[int] | None:
-    """Return the keys of the schedules that ``text`` names; ``None`` for many, or where it may name a handler."""
-    if tx.execute(select(Handler.id).where(contains(Handler.id, text)).limit(1)).first() is not None:
-        return None
-    named = or_(contains(Schedule.id, text), contains(Schedule.title, text))
-    return _some(tx.execute(select(Schedule.key).where(named).limit(MANY + 1)))
 
 
 def _some(found: Any) -> set[int] | None:

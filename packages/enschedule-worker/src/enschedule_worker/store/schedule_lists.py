@@ -13,7 +13,7 @@ from enschedule_core.actor import Scope
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule, ScheduleTag, Worker, WorkerHandler
+from enschedule_worker.store.models import Handler, Schedule, ScheduleTag, Worker, WorkerHandler
 from enschedule_worker.store.schedule_rows import is_offered, status, status_of_row, visible, whole
 
 
@@ -30,6 +30,9 @@ class Filters:
     failing: bool | None = None
 
 
+MANY = 200
+"""More schedules than these match: then the first of them are soon found in the order of the list."""
+
 SORTS: Mapping[str, ColumnElement[Any] | Any] = {
     "due_at": Schedule.due_at,
     "id": Schedule.id,
@@ -43,11 +46,27 @@ def contains(column: Any, text: str) -> ColumnElement[bool]:
     return func.lower(column).contains(text.lower(), autoescape=True)
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def named(tx: Transaction, text: str) -> set[int] | None:
+    """Return the keys of the schedules, deleted ones too, that have ``text`` in their id, title or handler's id.
+
+    ``None`` for more than :data:`MANY`, and where a handler has it: then there is nothing to be gained by a list.
+    """
+    if tx.execute(select(Handler.id).where(contains(Handler.id, text)).limit(1)).first() is not None:
+        return None
+    # One after the other, because each has an index that can be read instead of the whole rows.
+    by_id = select(Schedule.key).where(contains(Schedule.id, text)).limit(MANY + 1)
+    by_title = select(Schedule.key).where(contains(Schedule.title, text)).limit(MANY + 1)
+    keys = {*tx.execute(by_id).scalars(), *tx.execute(by_title).scalars()}
+    return None if len(keys) > MANY else keys
+
+
+def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.q:
+        keys = named(tx, filters.q)
         columns = (Schedule.id, Schedule.title, Schedule.handler_id)
-        found.append(or_(*(contains(column, filters.q) for column in columns)))
+        said = (contains(column, filters.q) for column in columns)
+        found.append(or_(*said) if keys is None else Schedule.key.in_(sorted(keys)))
     if filters.statuses:
         plain = [name for name in filters.statuses if name != ScheduleStatus.FAILING]
         options = [status_of_row().in_(plain)] if plain else []
@@ -92,7 +111,7 @@ def page(
     ``last_finished_at`` and ``last_message``.
     """
     column, backwards = SORTS[sort.lstrip("-")], sort.startswith("-")
-    base = whole().where(visible(scope), *_conditions(filters)).limit(limit)
+    base = whole().where(visible(scope), *_conditions(tx, filters)).limit(limit)
     now = {"now": tx.now}
     rows: list[Row[Any]] = []
     if after is None or after.value is not None:
@@ -114,7 +133,7 @@ def keys(
     tx: Transaction, scope: Scope, filters: Filters, *, limit: int, after: int | None = None
 ) -> list[tuple[int, str]]:
     """Return key and id of up to ``limit`` schedules with a key above ``after``, by key."""
-    statement = select(Schedule.key, Schedule.id).where(visible(scope), *_conditions(filters))
+    statement = select(Schedule.key, Schedule.id).where(visible(scope), *_conditions(tx, filters))
     if after is not None:
         statement = statement.where(Schedule.key > after)
     rows = tx.execute(statement.order_by(Schedule.key).limit(limit), {"now": tx.now})
