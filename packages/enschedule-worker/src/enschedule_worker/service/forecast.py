@@ -49,16 +49,19 @@ def forecast(
     different schedules than were looked at: then the counts are too low.
     """
     with reading(database, actor) as tx:
-        start = since if since is not None else tx.now
+        now = tx.now
+        start = since if since is not None else now
         end = min(before if before is not None else start + HORIZON, start + LONGEST)
         pause = halt.current(tx)
         if pause is not None:  # its slots are skipped
             start = end if pause.until is None else min(max(start, pause.until), end)
         # The first slots from now on belong to the schedules that go on first; some more, as pauses end between.
-        first = schedule_lists.earliest(tx, actor.scope, end, limit + 200 if start <= tx.now else KINDS_READ)
+        first = schedule_lists.earliest(tx, actor.scope, end, limit + 200 if start <= now else KINDS_READ)
         kinds = schedule_lists.planned(tx, actor.scope, end, KINDS_READ + 1)
         minutes = _fullest(kinds[:KINDS_READ], start, end, fullest) if fullest else []
         names = schedule_lists.names(tx, {key for _, _, keys in minutes for key in keys})
+    if start > now:  # most of so many have no slot in what is mostly a short time
+        first = [row for row in first if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
     upcoming = heapq.merge(*(_slots(at, row, start, end) for at, row in enumerate(first)), key=lambda found: found[:3])
     return {
         "items": [
@@ -88,6 +91,12 @@ def _slots(order: int, row: Row[Any], start: int, end: int) -> Iterator[tuple[in
     begin = from_micros(max(row.goes_on_at, start) - 1)
     for slot in islice(trigger.slots_between(begin, from_micros(end - 1), 2**62), left):
         yield to_micros(slot), row.title, order, row
+
+
+def _has_slots(text: str, begin: int, end: int) -> bool:
+    """Return whether a stored trigger has a slot from ``begin`` until before ``end``."""
+    days = range(begin - begin % DAY, end, DAY)
+    return any(_day(text, day).count(text, max(day, begin), min(day + DAY, end)) for day in days)
 
 
 def _hours(kinds: list[Row[Any]], start: int, end: int, offset: int) -> list[tuple[int, int]]:

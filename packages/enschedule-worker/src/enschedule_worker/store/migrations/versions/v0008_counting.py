@@ -14,5 +14,5 @@ def upgrade() -> None:
     """Add the indexes."""
     offer = ["handler_id", "handler_version", "binding", "paused", "group_id", "deleted_at"]
     op.create_index("ix_schedules_offer", "schedules", offer)
-    op.create_index("ix_schedules_retry_at", "schedules", ["retry_at"])
-    op.create_index("ix_schedules_faults", "schedules", ["faults"])
+    for name in ("retry_at", "paused_until", "faults"):
+        op.create_index(f"ix_schedules_{name}", "schedules", [name])
