@@ -18,9 +18,9 @@ MACHINE = Machine(2, "Linux on x", "3.11.0", "3.40", "ext4", 0.3, 0.0, "no Postg
 
 def seen(kind: str = "sqlite", **slow: float) -> measuring.Seen:
     """What was seen where every answer took 5 ms, but for some of the pages in ``slow``."""
-    times = {visit.name: [5.0] * 20 for visit in (*PAGES, *CALLS)}
+    times = {visit.name: measuring.Taken([5.0] * 20, [4.0] * 20) for visit in (*PAGES, *CALLS)}
     asked = {visit.name: Asked(3, 4, 1.0) for visit in (*PAGES, *CALLS)}
-    late = {**times, **{name: [5.0] * 18 + [took] * 2 for name, took in slow.items()}}
+    late = {**times, **{name: measuring.Taken([5.0] * 18 + [took] * 2, [4.0] * 20) for name, took in slow.items()}}
     return measuring.Seen(kind, late, times, asked)
 
 

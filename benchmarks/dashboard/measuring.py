@@ -14,12 +14,22 @@ from benchmarks.machine import Machine
 
 TITLES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 WARM_UP = 3
-Times = dict[str, list[float]]
+
+
+@dataclass(slots=True)
+class Taken:
+    """What the answers of one page took, in milliseconds: until the last byte, and of a processor."""
+
+    times: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+
+Times = dict[str, Taken]
 
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen on one database: times in milliseconds by page, and what each of them asks."""
+    """What was seen on one database, by page, and what each of them asks."""
 
     kind: str
     inline: Times = field(default_factory=dict)
@@ -34,23 +44,25 @@ def see(kind: str, place: Place, folder: Path, times: int, say: Callable[[str], 
         known = inside.look_up(place, worker)
         seen.asked = inside.ask(place, worker, known)
     say(f"{TITLES[kind]}: what each page asks is known")
-    with serving.inline(place, folder) as port:
-        seen.inline = _each(port, known, (*PAGES, *CALLS), times)
+    with serving.inline(place, folder) as site:
+        seen.inline = _each(site, known, (*PAGES, *CALLS), times)
     say(f"{TITLES[kind]}: the dashboard with its own worker is measured")
-    with serving.external(place, folder) as port:
-        seen.external = _each(port, known, PAGES, times)
+    with serving.external(place, folder) as site:
+        seen.external = _each(site, known, PAGES, times)
     say(f"{TITLES[kind]}: the dashboard before a worker elsewhere is measured")
     return seen
 
 
-def _each(port: int, known: Known, visits: Sequence[Visit], times: int) -> Times:
-    browser = serving.Browser(port)
-    found: Times = {visit.name: [] for visit in visits}
+def _each(site: serving.Site, known: Known, visits: Sequence[Visit], times: int) -> Times:
+    browser = serving.Browser(site.port)
+    found: Times = {visit.name: Taken() for visit in visits}
     for number in range(-WARM_UP, times):
         for visit in visits:
+            before = site.cpu_ms()
             took = browser.took(visit.path(known, abs(number)))
             if number >= 0:
-                found[visit.name].append(took)
+                found[visit.name].times.append(took)
+                found[visit.name].cpu.append(site.cpu_ms() - before)
     browser.close()
     return found
 
@@ -66,7 +78,8 @@ Written by `nox -s benchmarks -- dashboard`; do not edit. The dashboard with {ru
 {schedules:,} schedules that differ: real programs, asked over HTTP by one browser that keeps its connection, {times}
 times each in turns, with different schedules, runs and searches. Milliseconds to the last byte, as it is sent
 (compressed). *Own* is `enschedule up`; *elsewhere* is a dashboard with `WORKER_URL` before a worker with its REST API.
-*Calls* are those of the REST API that a page makes, *SQL* is how long its statements take on the driver alone.
+*CPU* is the median time on a processor of all serving threads, which other programs on the machine change little;
+*calls* are those of the REST API that a page makes, *SQL* is how long its statements take on the driver alone.
 
 {machine}
 
@@ -81,11 +94,11 @@ What a program asks. The aim is {list_ms:g} ms of SQL for a list, {chart_ms:g} m
 def page(found: Sequence[Seen], machine: Machine, *, runs: int, schedules: int, times: int) -> str:
     """Return the whole page as Markdown."""
     late = [
-        f"{visit.name} ({TITLES[seen.kind]}, {where}: {p95(by_name[visit.name]):.0f} ms)"
+        f"{visit.name} ({TITLES[seen.kind]}, {where}: {p95(by_name[visit.name].times):.0f} ms)"
         for seen in found
         for where, by_name in (("own", seen.inline), ("elsewhere", seen.external))
         for visit in PAGES
-        if p95(by_name[visit.name]) > visit.aim_ms
+        if p95(by_name[visit.name].times) > visit.aim_ms
     ]
     heavy = [
         f"{visit.name} ({TITLES[seen.kind]}: {seen.asked[visit.name].sql_ms:.1f} ms)"
@@ -116,7 +129,7 @@ def _pages(found: Sequence[Seen]) -> str:
     heads = ["page"]
     for seen in found:
         title = TITLES[seen.kind]
-        heads += [f"{title}, own: p50", "p95", "elsewhere: p50", "p95", "calls", "statements", "SQL"]
+        heads += [f"{title}, own: p50", "p95", "CPU", "elsewhere: p50", "p95", "CPU", "calls", "statements", "SQL"]
     lines = []
     for visit in PAGES:
         line = [visit.name]
@@ -131,7 +144,7 @@ def _pages(found: Sequence[Seen]) -> str:
 def _calls(found: Sequence[Seen]) -> str:
     heads = ["call"]
     for seen in found:
-        heads += [f"{TITLES[seen.kind]}: p50", "p95", "statements", "SQL"]
+        heads += [f"{TITLES[seen.kind]}: p50", "p95", "CPU", "statements", "SQL"]
     lines = []
     for visit in CALLS:
         line = [f"`{visit.name}`"]
@@ -142,8 +155,8 @@ def _calls(found: Sequence[Seen]) -> str:
     return _table(heads, lines)
 
 
-def _cells(times: Sequence[float]) -> list[str]:
-    return [f"{median(times):.1f}", f"{p95(times):.1f}"]
+def _cells(taken: Taken) -> list[str]:
+    return [f"{median(taken.times):.1f}", f"{p95(taken.times):.1f}", f"{median(taken.cpu):.1f}"]
 
 
 def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -6,45 +6,61 @@ import http.client
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.competitors.own_database import HANDLERS, Place
 from benchmarks.competitors.own_worker import API_KEY, BIN, START_SECONDS, check_log, free_port
 from benchmarks.measures import MeasureFailed
-from benchmarks.processes import running
+from benchmarks.processes import running, thread_nanos, tree_of
 
 WORKER_ID = "measured"
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running dashboard: its port, and the processes that serve it."""
+
+    port: int
+    pids: tuple[int, ...]
+
+    def cpu_ms(self) -> float:
+        """Return the milliseconds on a processor of all threads that serve, so far."""
+        return sum(thread_nanos(self.pids).values()) / 1e6
+
+
 @contextmanager
-def inline(place: Place, folder: Path) -> Iterator[int]:
-    """Run `enschedule up` on the database; give its port."""
+def inline(place: Place, folder: Path) -> Iterator[Site]:
+    """Run `enschedule up` on the database."""
     port = free_port()
     environ = {**place.environ, "HANDLERS_DIR": str(HANDLERS), "ENSCHEDULE_WORKER_ID": WORKER_ID}
-    with _started(BIN / "enschedule", ["up"], folder / "inline", {**environ, "ENSCHEDULE_PORT": str(port)}, port):
-        yield port
+    told = {**environ, "ENSCHEDULE_PORT": str(port)}
+    with _started(BIN / "enschedule", ["up"], folder / "inline", told, port) as pids:
+        yield Site(port, pids)
 
 
 @contextmanager
-def external(place: Place, folder: Path) -> Iterator[int]:
-    """Run a worker with its REST API on the database, and a dashboard before it; give the dashboard's port."""
+def external(place: Place, folder: Path) -> Iterator[Site]:
+    """Run a worker with its REST API on the database, and a dashboard before it."""
     behind, port = free_port(), free_port()
     environ = {**place.environ, "HANDLERS_DIR": str(HANDLERS), "API_ENDPOINT": "true", "API_KEY": API_KEY}
     environ |= {"ENSCHEDULE_WORKER_ID": WORKER_ID, "ENSCHEDULE_PORT": str(behind)}
     before = {"WORKER_URL": f"http://127.0.0.1:{behind}", "API_KEY": API_KEY, "ENSCHEDULE_PORT": str(port)}
     with (
-        _started(BIN / "enschedule-worker", [], folder / "worker", environ, behind),
-        _started(BIN / "enschedule-dashboard", [], folder / "dashboard", before, port),
+        _started(BIN / "enschedule-worker", [], folder / "worker", environ, behind) as worker,
+        _started(BIN / "enschedule-dashboard", [], folder / "dashboard", before, port) as dashboard,
     ):
-        yield port
+        yield Site(port, (*worker, *dashboard))
 
 
 @contextmanager
-def _started(program: Path, words: list[str], folder: Path, environ: Mapping[str, str], port: int) -> Iterator[None]:
+def _started(
+    program: Path, words: list[str], folder: Path, environ: Mapping[str, str], port: int
+) -> Iterator[tuple[int, ...]]:
     folder.mkdir(parents=True)
     with running([program, *words], folder, environ) as process:
         process.wait_until("the first answer", lambda: _answers(port), seconds=START_SECONDS, every=0.1)
-        yield
+        yield tuple(tree_of(process.process.pid))
         check_log(process)
 
 
