@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmarks.competitors.own_database import Place
 from benchmarks.competitors.own_stock import runs
 from benchmarks.measures import Order, Sample
 from enschedule_core.clock import from_micros, to_micros
+from enschedule_core.run import RunStatus
 from enschedule_core.triggers import from_wire
 from enschedule_worker.store import recent
 from enschedule_worker.store.models import Audit, Output, Revision, Run, Schedule, ScheduleTag
@@ -61,7 +62,7 @@ def fill(order: Order) -> Sample:
     return Sample({})
 
 
-def _changes(rows: list[Any], now: int) -> Iterator[dict[str, Any]]:
+def _changes(rows: Sequence[Any], now: int) -> Iterator[dict[str, Any]]:
     chance = Random(1)  # noqa: S311 - nothing is secret here
     for number, row in enumerate(rows):
         trigger = from_wire(_trigger(chance, number))
@@ -105,7 +106,7 @@ def _recent(chance: Random, last: int, now: int, *, fails: bool) -> str:
         status = "failed" if fails and number > recent.PLACES - 5 else "succeeded"
         place = recent.Place(
             max(1, last - recent.PLACES + number), now - 3600 * MICROS * (recent.PLACES - number),
-            recent.RunStatus(status), chance.randrange(50_000, 4_000_000),
+            RunStatus(status), chance.randrange(50_000, 4_000_000),
         )  # fmt: skip
         rail = recent.add(rail, place)
     return rail

@@ -6,7 +6,7 @@ while the run before is open is skipped. How long an attempt takes and what it p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -251,7 +251,7 @@ _ENDS = {
 }
 
 
-def _lines(handler: str, data: Mapping[str, Any], chance: Random) -> Iterator[Line]:
+def _lines(handler: str, data: Mapping[str, Any], chance: Random) -> Generator[Line, None, Any]:
     """Yield what a handler prints and return its result, also for the handlers that are not of the demonstration."""
     if handler in SCENES:
         return (yield from SCENES[handler](data, chance))

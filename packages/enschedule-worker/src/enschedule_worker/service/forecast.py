@@ -96,7 +96,7 @@ def _slots(order: int, row: Row[Any], start: int, end: int) -> Iterator[tuple[in
 def _has_slots(text: str, begin: int, end: int) -> bool:
     """Return whether a stored trigger has a slot from ``begin`` until before ``end``."""
     days = range(begin - begin % DAY, end, DAY)
-    return any(_day(text, day).count(text, max(day, begin), min(day + DAY, end)) for day in days)
+    return any(_day(text, day).within(text, max(day, begin), min(day + DAY, end)) for day in days)
 
 
 def _hours(kinds: list[Row[Any]], start: int, end: int, offset: int) -> list[tuple[int, int]]:
@@ -114,7 +114,7 @@ def _left(row: Row[Any]) -> int | None:
     trigger = readable_trigger(row.trigger)
     if trigger is None or trigger.max_runs is None:
         return None
-    return max(trigger.max_runs - row.slots_fired, 0)
+    return max(trigger.max_runs - int(row.slots_fired), 0)
 
 
 def _limited(counts: Iterable[tuple[int, int]], left: int | None) -> Iterable[tuple[int, int]]:
@@ -141,7 +141,7 @@ def _counts(text: str, begin: int, end: int, offset: int) -> Iterator[tuple[int,
             elif (
                 hour < end
                 and hour + HOUR > begin
-                and (part := found.count(text, max(hour, begin), min(hour + HOUR, end)))
+                and (part := found.within(text, max(hour, begin), min(hour + HOUR, end)))
             ):
                 yield hour, part
 
@@ -205,7 +205,7 @@ class _Day(NamedTuple):
     slots: tuple[int, ...] = ()
     is_dense: bool = False
 
-    def count(self, text: str, start: int, end: int) -> int:
+    def within(self, text: str, start: int, end: int) -> int:
         """Return how many slots of the trigger ``text`` a part of this day has, from ``start`` until before ``end``."""
         if self.is_dense:
             return _count(text, start, end)

@@ -60,8 +60,8 @@ def counts(tx: Transaction, scope: Scope, *, overdue_before: int) -> Counts:
 @lru_cache(maxsize=64)
 def _alike(scope: Scope) -> Select[Any]:
     """Return the statement that counts schedules by what decides whether a worker can run them: from one index."""
-    same = (Schedule.handler_id, Schedule.handler_version, Schedule.binding, Schedule.paused)
-    figures = (func.count().label("number"), func.min(Schedule.key).label("key"))
+    same: list[Any] = [Schedule.handler_id, Schedule.handler_version, Schedule.binding, Schedule.paused]
+    figures: list[Any] = [func.count().label("number"), func.min(Schedule.key).label("key")]
     return select(*same, *figures).where(visible(scope)).group_by(*same)
 
 
@@ -99,7 +99,11 @@ def _waiting(tx: Transaction, scope: Scope, alike: Sequence[Row[Any]]) -> int:
     stranded = [
         row
         for row in alike
-        if (row.key not in reached if row.binding != bindings.ANY else (row[0], row[1]) not in offered)
+        if (
+            row.key not in reached
+            if row.binding != bindings.ANY
+            else (row.handler_id, row.handler_version) not in offered
+        )
     ]
     if not stranded:
         return 0

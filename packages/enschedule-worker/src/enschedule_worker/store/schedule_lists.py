@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, Integer, Row, Select, and_, case, cast, exists, false, func, or_, select, true
+from sqlalchemy import Executable, Integer, Row, and_, case, cast, exists, false, func, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -71,7 +71,7 @@ def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
         found.append(or_(*said) if keys is None else Schedule.key.in_(sorted(keys)))
     if filters.statuses:
         plain = [name for name in filters.statuses if name != ScheduleStatus.FAILING]
-        options = [status_of_row().in_(plain)] if plain else []
+        options: list[ColumnElement[bool]] = [status_of_row().in_(plain)] if plain else []
         if plain and set(plain) <= _SIGNS.keys():
             options = [and_(options[0], or_(*(Schedule.key.in_(_SIGNS[name]) for name in plain)))]
         if ScheduleStatus.FAILING in filters.statuses:  # also while it runs or retries again
@@ -92,7 +92,7 @@ def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
 
 
 _ALIKE = aliased(Schedule)
-_SIGNS: Mapping[str, Select[tuple[Any]]] = {
+_SIGNS: Mapping[str, Any] = {
     ScheduleStatus.BROKEN.value: select(_ALIKE.key).where(_ALIKE.faults > 0),
     ScheduleStatus.RETRYING.value: select(_ALIKE.key).where(_ALIKE.retry_at > 0),
     ScheduleStatus.RUNNING.value: select(Run.schedule_key).where(has_status(Run.status, RunStatus.RUNNING)),
