@@ -29,8 +29,8 @@ lint: setup ## check style and layout of the code
 types: setup ## check the types
 	@$(BIN)/nox -s types
 
-screenshots: setup ## take pictures of every page of a demo server, into ./screenshots
-	@$(BIN)/python tools/screenshots.py screenshots $(ARGS)
+screenshots: setup ## take pictures of every page into ./screenshots, and those of the documentation into docs/screens
+	@$(BIN)/python tools/screenshots.py screenshots $(or $(ARGS),--docs)
 
 clean: ## remove what was made here, but no database
 	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist test-results screenshots

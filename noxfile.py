@@ -142,7 +142,7 @@ def benchmarks(session: nox.Session) -> None:
         oban = _environment(session, "benchmarks-oban", newer)
         _try_install(session, oban, *groups["bench-oban"])
         pythons = ["--python", f"oban={oban / 'bin' / 'python'}"]
-    arguments = [] if session.posargs[:1] == ["profile"] else pythons
+    arguments = [] if session.posargs[:1] in (["profile"], ["dashboard"]) else pythons
     session.run(str(apart / "bin" / "python"), "-m", "benchmarks", *session.posargs, *arguments, external=True)
 
 

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchmarks import machine, profiling, report, requesting, rounds
+from benchmarks.dashboard import main as dashboard
 from benchmarks.measures import FULL, QUICK, Measure, MeasureFailed, Sizes
 from benchmarks.registry import NAMES, ROWS
 from benchmarks.resources import Places, Resources
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return profiling.main(words[1:])
     if words[:1] == ["requests"]:
         return requesting.main(words[1:])
+    if words[:1] == ["dashboard"]:
+        return dashboard.main(words[1:])
     parser = _parser()
     given = parser.parse_args(words)
     rows = [row for row in ROWS if row.name in given.only and row.measure in given.measure]

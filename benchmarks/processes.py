@@ -112,10 +112,10 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 def watch(pids: Sequence[int], seconds: float) -> Sample:
     """Return what the processes ``pids`` cost together over ``seconds``; the first is the main one."""
     _check_proc()
-    began, ticks, nanos = time.monotonic(), cpu_seconds(pids), _thread_nanos(pids)
+    began, ticks, nanos = time.monotonic(), cpu_seconds(pids), thread_nanos(pids)
     time.sleep(seconds)
     passed = time.monotonic() - began
-    since = sum(now - nanos.get(thread, 0) for thread, now in _thread_nanos(pids).items())
+    since = sum(now - nanos.get(thread, 0) for thread, now in thread_nanos(pids).items())
     # Both are lower bounds: ticks are whole hundredths of a second, and threads that have ended are not listed.
     used = max(cpu_seconds(pids) - ticks, since / NANOS)
     return Sample(
@@ -148,7 +148,7 @@ def _stat(pid: int) -> list[str]:
     return (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
 
 
-def _thread_nanos(pids: Sequence[int]) -> dict[str, int]:
+def thread_nanos(pids: Sequence[int]) -> dict[str, int]:
     """Return the time on a processor of each thread that lives; nothing where the kernel does not say."""
     found = {}
     for pid in pids:

@@ -110,16 +110,16 @@ def take(row: Row, sizes: Sizes, resources: Resources, *, seed: int) -> Sample:
             "count": max(1, round(sizes.count * row.factor)),
             "seed": seed,
             "options": dict(row.options),
-            "stock": None if row.stock is None else _stock(row, row.stock, sizes, resources),
+            "stock": None if row.stock is None else stock_of(str(row.options["database"]), row.stock, sizes, resources),
             "server": None if server is None else stack.enter_context(resources.database(server)),
             "redis": stack.enter_context(resources.redis()) if "redis" in row.needs else None,
         }
         return _run(python, row.program, row.packages, order, folder)
 
 
-def _stock(row: Row, stock: Stock, sizes: Sizes, resources: Resources) -> str:
-    """Return the large database that the row asks for; the first one to ask waits until it is filled."""
-    kind, size = str(row.options["database"]), min(stock.size, sizes.stored)
+def stock_of(kind: str, stock: Stock, sizes: Sizes, resources: Resources) -> str:
+    """Return the large database of that kind that is asked for; the first one to ask waits until it is filled."""
+    size = min(stock.size, sizes.stored)
 
     def fill(url: str | None, home: Path) -> None:
         order = {"folder": str(home), "sizes": asdict(sizes), "count": size, "seed": 0, "server": url}

@@ -1,9 +1,10 @@
-"""Pictures of every page, in both themes and three widths, of a server filled with believable data over its REST API.
+"""Pictures of every page, in both themes and three widths, of a server with the demonstration's three weeks behind it.
 
-    python tools/screenshots.py FOLDER [--full] [--page NAME]
+    python tools/screenshots.py FOLDER [--full] [--page NAME] [--docs]
 
-Starts `enschedule up` beside this Python, makes the schedules of an imaginary shop, lets them run for about a minute,
-and writes FOLDER/NAME-THEME-WIDTH.png. With --full a picture is as long as its page. Needs Chromium.
+Fills a database as `enschedule demo` does, always with the same seed and up to the same minute, starts the server on it
+with a clock that stands still, and writes FOLDER/NAME-THEME-WIDTH.png. With --full a picture is as long as its page;
+with --docs those of the documentation are put into docs/screens, with a palette. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,179 +22,89 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from main_job import START_SECONDS, Missing, answers, call, wait_for
+from enschedule_hub.demo.filling import PLUGINS, fill
+from enschedule_worker.build import open_database
+from enschedule_worker.settings import read_settings
+from main_job import START_SECONDS, Missing, answers, wait_for
+from picture_list import IN_THE_DOCS, PASSWORD, STRANGER, Shown, blank_pages, pages
 
-WIDTHS = {1440: 1000, 1024: 768, 390: 844}  # width: height
+WIDTHS = {1440: 900, 1024: 768, 390: 844}  # width: height
 THEMES = ("light", "dark")
 ZONE = "Europe/Stockholm"
+NOW = datetime(2026, 11, 23, 13, 32, 7, tzinfo=UTC)
+STARTED = NOW - timedelta(minutes=12)  # of the run that goes on
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-HISTORY_SECONDS = 34  # a run a second fills the 30 places of a rail
-FAILING_SECONDS = 6
-HANDLERS = Path(__file__).parent / "demo_handlers.py"
-
-SECOND = "every 1 second"
-SHOP = ["shop"]
+QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
+TOOLS = Path(__file__).resolve().parent
+DOCS = TOOLS.parent / "docs" / "screens"
+COLOURS = 96
+HEARTBEAT_SECONDS = 1
 
 
-def schedules(base: str) -> list[dict[str, Any]]:
-    """Return the schedules of the shop.
+class Server:
+    """A running server with a clock that is set by hand; its API, asked with the key of the installation."""
 
-    Once they have a history they are changed to what stands under `later`, `retry`, and `break`, which makes them fail.
-    """
-    refused = {"url": "https://erp.internal/export", "reachable": False}
-    return [
-        _made("invoice-export", "Invoice export", "export", "every 15 minutes", {"url": refused["url"]}, ["finance"])
-        | {"retry": {"max_attempts": 4, "delay_seconds": 240}, "description": "New invoices go to the ERP system."}
-        | {"break": refused},
-        _made("check-web-shop", "Check web shop", "fetch", "every 5 minutes", {"url": f"{base}/api/v1/healthz"}, SHOP),
-        _made("check-login", "Check login page", "fetch", "every 5 minutes", {"url": f"{base}/login"}, SHOP),
-        _made("hourly-report", "Hourly report", "report", "every hour", {"seconds": 0.3}, ["reports"]),
-        _made("sync-crm", "Sync CRM contacts", "report", "every 20 minutes", {"seconds": 0.6}, ["crm", "sales"]),
-        _made("nightly-backup", "Nightly backup", "backup", "every day at 02:00", {"database": "shop"}, ["ops"]),
-        _made("vacuum-db", "Vacuum database", "backup", "sundays at 04:30", {"database": "vacuum"}, ["ops"]),
-        _made("newsletter", "Send newsletter", "log-job", "mondays at 09:30", {"message": "sent to 1,204"}, ["sales"]),
-    ]
+    def __init__(self, base: str, folder: Path) -> None:
+        self.base = base
+        self.folder = folder
+        self.token: str | None = None
 
+    def stand(self, at: datetime) -> None:
+        """Set the clock."""
+        set_clock(self.folder, at)
 
-def _made(id: str, title: str, handler: str, later: str, data: dict[str, Any], tags: list[str]) -> dict[str, Any]:
-    return {"id": id, "title": title, "handler": handler, "data": data, "tags": tags, "timezone": ZONE, "later": later}
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the answer of the API to who has logged in, or to this machine before there is anybody."""
+        headers = {"Content-Type": "application/json"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"{self.base}/api/v1/{path}", data, headers, method=method)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
 
-
-def fill(base: str) -> dict[str, str]:
-    """Give the server a past and a present; returns the pages to take, name: path."""
-    api = f"{base}/api/v1"
-    shop = schedules(base)
-    for schedule in shop:
-        call("POST", f"{api}/schedules", {**_without(schedule, "later", "retry", "break"), "schedule": SECOND})
-    call("POST", f"{api}/schedules", {"id": "deploy", "title": "Deploy", "handler": "log-job", "tags": ["ops"],
-                                      "data": {"message": "deployed"}, "trigger": {"kind": "manual"}})  # fmt: skip
-    time.sleep(HISTORY_SECONDS - FAILING_SECONDS)
-    for schedule in shop:
-        if "break" in schedule:
-            call("PATCH", f"{api}/schedules/{schedule['id']}", {"data": schedule["break"]})
-    time.sleep(FAILING_SECONDS)
-    for schedule in shop:
-        call("PATCH", f"{api}/schedules/{schedule['id']}", _settled(schedule))
-    call("POST", f"{api}/schedules/vacuum-db/pause", {"reason": "vendor maintenance"})
-    failed = call("POST", f"{api}/schedules/invoice-export/runs", {})["id"]
-    call("PATCH", f"{api}/schedules/nightly-backup", {"data": {"database": "shop", "seconds": 600}})
-    running = call("POST", f"{api}/schedules/nightly-backup/runs", {})["id"]
-    fetched = call("POST", f"{api}/schedules/check-web-shop/runs", {})["id"]
-    wait_for("the failed run", 20, lambda: call("GET", f"{api}/runs/{failed}")["status"] == "failed")
-    wait_for("the fetched run", 20, lambda: call("GET", f"{api}/runs/{fetched}")["status"] == "succeeded")
-    return _pages(failed, running, fetched)
+    def get(self, path: str) -> Any:
+        """Return the answer to GET."""
+        return self.send("GET", path)
 
 
-def _without(schedule: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in schedule.items() if name not in names}
-
-
-def _settled(schedule: dict[str, Any]) -> dict[str, Any]:
-    """Return the change that makes a schedule what it would be in a shop."""
-    settled = {"schedule": schedule["later"], "timezone": ZONE}
-    return {**settled, "retry": schedule["retry"]} if "retry" in schedule else settled
-
-
-def _pages(failed: int, running: int, fetched: int) -> dict[str, str]:
-    return {
-        "home": "/",
-        "schedules": "/schedules",
-        "schedule": "/schedules/check-web-shop",
-        "schedule-failing": "/schedules/invoice-export",
-        "schedule-paused": "/schedules/vacuum-db",
-        "choose-handler": "/schedules/new",
-        "new": "/schedules/new?handler=export&schedule=every+day+at+02:30",
-        "edit": "/schedules/check-web-shop/edit",
-        "run-with-data": "/schedules/invoice-export/run",
-        "delete": "/schedules/deploy/delete",
-        "runs": "/runs",
-        "run": f"/runs/{fetched}",
-        "run-failed": f"/runs/{failed}",
-        "run-running": f"/runs/{running}",
-        "calendar": "/calendar",
-        "handlers": "/handlers",
-        "handler": "/handlers/backup",
-        "workers": "/workers",
-        "more": "/more",
-        "not-found": "/runs/99999",
-    }
-
-
-PEOPLE_PAGES = {
-    "admin-users": "/admin/users",
-    "admin-user": "/admin/users/vera",
-    "admin-groups": "/admin/groups",
-    "admin-group": "/admin/groups/finance",
-    "admin-keys": "/admin/keys",
-    "admin-secrets": "/admin/secrets",
-    "admin-secret": "/admin/secrets/CRM_TOKEN",
-    "admin-audit": "/admin/audit",
-    "admin-settings": "/admin/settings",
-    "profile": "/profile",
-}
-DOOR_PAGES = {"login": "/login", "setup": "/setup?token=x"}
-PASSWORD = "several words are good"  # noqa: S105 - of the people in the pictures
-
-
-def people(base: str) -> str:
-    """Make accounts, groups and keys, and return the token of an admin's session; nobody else is let in any more."""
-    _post(base, "users", {"name": "ada", "password": PASSWORD, "role": "admin"})
-    token = str(_post(base, "sessions", {"name": "ada", "password": PASSWORD})["token"])
-    for name, role in (("vera", "viewer"), ("olaf", "operator"), ("edith", "editor")):
-        _post(base, "users", {"name": name, "password": PASSWORD, "role": role}, token)
-    for group, title in (("finance", "Finance"), ("shop", "Web shop")):
-        _post(base, "groups", {"id": group, "title": title}, token)
-    for path, role in (
-        ("finance/members/vera", "editor"),
-        ("finance/members/olaf", "viewer"),
-        ("shop/members/edith", "admin"),
-    ):
-        _send("PUT", base, f"groups/{path}", {"role": role}, token)
-    _send("PATCH", base, "schedules/invoice-export", {"group": "finance", "priority": 5}, token)
-    keys: list[tuple[str, str, str | None]] = [("deploys", "operator", "shop"), ("monitoring", "viewer", None)]
-    for name, role, limit in keys:
-        _post(base, "api-keys", {"name": name, "role": role, "group": limit}, token)
-    _post(base, "api-keys", {"name": "my laptop", "role": "admin", "own": True}, token)
-    for name, owner in (("CRM_TOKEN", None), ("ERP_PASSWORD", "finance"), ("MAIL_PASSWORD", None)):
-        _send("PUT", base, f"secrets/{name}", {"value": "a made-up value", "group": owner}, token)
-    for id in ("sync-crm", "hourly-report"):
-        _send("PATCH", base, f"schedules/{id}", {"env": {"CRM_TOKEN": {"$secret": "CRM_TOKEN"}}}, token)
-    with suppress(urllib.error.HTTPError):
-        _post(base, "sessions", {"name": "vera", "password": "wrong"})
-    return token
-
-
-def _post(base: str, path: str, body: dict[str, Any], token: str | None = None) -> dict[str, Any]:
-    return _send("POST", base, path, body, token)
-
-
-def _send(method: str, base: str, path: str, body: dict[str, Any], token: str | None) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    asked = urllib.request.Request(f"{base}/api/v1/{path}", json.dumps(body).encode(), headers, method=method)
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
+def set_clock(folder: Path, at: datetime) -> None:
+    """Set the clock of the server in ``folder``, in one step for whoever reads it."""
+    fresh = folder / "clock.new"
+    fresh.write_text(str(round(at.timestamp() * 1_000_000)), encoding="ascii")
+    fresh.replace(folder / "clock")
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Run `enschedule up` in `folder` on a free port; yields its base URL."""
+def server(folder: Path, at: datetime) -> Iterator[Server]:
+    """Run `enschedule up` in ``folder`` on a free port, with a clock that stands at ``at``."""
+    folder.mkdir(exist_ok=True)
+    set_clock(folder, at)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    plugins = f"enschedule-fetch-handler,enschedule-log-handler,{HANDLERS}"
-    own = {"PORT": str(port), "IMPORT_HANDLERS": plugins, "ENSCHEDULE_WORKER_ID": "web-1"}
+    own = {
+        "PORT": str(port),
+        "SQLITE": str(folder / "enschedule.db"),
+        "IMPORT_HANDLERS": PLUGINS,
+        "ENSCHEDULE_WORKER_ID": "web-1",
+        "ENSCHEDULE_WORKER_TITLE": "Web 1",
+        "ENSCHEDULE_TIMEZONE": ZONE,
+        "ENSCHEDULE_LEASE_SECONDS": "7200",  # the clock is set forward while a run goes on
+        "ENSCHEDULE_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+    }
     with (folder / "server.log").open("wb") as log:
-        command = [sys.executable, "-m", "enschedule_cli.main", "up"]
+        command = [sys.executable, str(TOOLS / "still_server.py"), str(folder / "clock"), "up"]
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -205,7 +117,7 @@ def server(folder: Path) -> Iterator[str]:
     try:
         base = f"http://127.0.0.1:{port}"
         wait_for("the first answer", START_SECONDS, lambda: answers(process, base))
-        yield base
+        yield Server(base, folder)
     except Missing:
         print((folder / "server.log").read_text(encoding="utf-8", errors="replace")[-4000:], file=sys.stderr)
         raise
@@ -214,31 +126,102 @@ def server(folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def take(
-    browser: Browser, base: str, pages: dict[str, str], folder: Path, *, full: bool, token: str | None = None
-) -> int:
-    """Write a picture of each page, as who has the session ``token``; returns how many."""
-    count = 0
-    for theme in THEMES:
-        for width, height in WIDTHS.items():
-            context = browser.new_context(
-                base_url=base,
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if theme == "dark" else "light",
-                timezone_id=ZONE,
-                locale="en-GB",
-                has_touch=width < 720,
-            )
-            if token is not None:
-                context.add_cookies([{"name": "enschedule", "value": token, "url": base}])
-            page = context.new_page()
-            page.goto("/more")  # tells the server the zone
-            for name, path in pages.items():
-                page.goto(path, wait_until="load")
-                page.screenshot(path=folder / f"{name}-{theme}-{width}.png", full_page=full)
+def prepare(folder: Path) -> None:
+    """Put three weeks into the database of the server that is to run in ``folder``."""
+    folder.mkdir(exist_ok=True)
+    database = open_database(read_settings({"SQLITE": str(folder / "enschedule.db")}))
+    fill(database, now=NOW)
+    database.dispose()
+
+
+def enliven(there: Server) -> None:
+    """Add what only a running server has: people, sessions, keys, and a run that goes on."""
+    there.send("POST", "users", {"name": "ada", "password": PASSWORD, "role": "admin"})
+    there.token = str(there.send("POST", "sessions", {"name": "ada", "password": PASSWORD})["token"])
+    for name, role in (("vera", "viewer"), ("olaf", "operator"), ("edith", "editor")):
+        there.send("POST", "users", {"name": name, "password": PASSWORD, "role": role})
+    members = (("finance", "vera", "editor"), ("finance", "olaf", "viewer"), ("ops", "olaf", "admin"))
+    for group, name, role in (*members, ("shop", "edith", "admin")):
+        there.send("PUT", f"groups/{group}/members/{name}", {"role": role})
+    for name, role, limit in (("deploys", "operator", "shop"), ("monitoring", "viewer", None)):
+        there.send("POST", "api-keys", {"name": name, "role": role, "group": limit})
+    there.send("POST", "api-keys", {"name": "my laptop", "role": "admin", "own": True})
+    for name, owner in (("CRM_TOKEN", None), ("ERP_PASSWORD", "finance"), ("MAIL_PASSWORD", None)):
+        there.send("PUT", f"secrets/{name}", {"value": "a made-up value", "group": owner})
+    there.send("PUT", "views", {"items": [{"list": "schedules", "name": "Finance", "filters": {"tag": "finance"}}]})
+    with suppress(urllib.error.HTTPError):
+        Server(there.base, there.folder).send("POST", "sessions", {"name": "vera", "password": "wrong"})
+    data = {"database": "shop", "compression": "zstd", "keep_days": 14, "seconds": 240}
+    started = there.send("POST", "schedules/nightly-backup/runs", {"data": data})["id"]
+
+    def has_begun() -> bool:
+        return there.get(f"runs/{started}")["progress"] is not None
+
+    wait_for("the run that goes on", 60, has_begun)
+    there.stand(NOW)
+    time.sleep(3 * HEARTBEAT_SECONDS)
+
+
+class Camera:
+    """Takes pictures of pages, each in all themes and widths at once, as who has ``token``."""
+
+    def __init__(self, browser: Browser, there: Server, folder: Path, *, full: bool, token: str | None) -> None:
+        self._folder = folder
+        self._full = full
+        self._pages = {}
+        for theme in THEMES:
+            for width, height in WIDTHS.items():
+                context = browser.new_context(
+                    base_url=there.base,
+                    viewport={"width": width, "height": height},
+                    color_scheme="dark" if theme == "dark" else "light",
+                    timezone_id=ZONE,
+                    locale="en-GB",
+                    has_touch=width == min(WIDTHS),
+                    reduced_motion="reduce",
+                )
+                self._dress(context, there, token)
+                page = context.new_page()
+                page.clock.set_fixed_time(NOW)
+                self._pages[theme, width] = page
+
+    @staticmethod
+    def _dress(context: BrowserContext, there: Server, token: str | None) -> None:
+        """Give a browser its zone, as its first visit would, and its session."""
+        cookies = {"enschedule_tz": ZONE} | ({} if token is None else {"enschedule": token})
+        for name, value in cookies.items():
+            context.add_cookies([{"name": name, "value": value, "url": there.base}])
+
+    def take(self, shown: Sequence[Shown]) -> int:
+        """Write a picture of each page; return how many."""
+        count = 0
+        for one in shown:
+            for (theme, width), page in self._pages.items():
+                if one.only_wide and width == min(WIDTHS):
+                    continue
+                page.goto(one.path, wait_until="load")
+                one.act(page)
+                page.screenshot(
+                    path=self._folder / f"{one.name}-{theme}-{width}.png", full_page=self._full, animations="disabled"
+                )
                 count += 1
-            context.close()
-    return count
+        return count
+
+
+def put_into_docs(folder: Path) -> int:
+    """Copy the pictures of the documentation there, with a palette; return how many bytes they have."""
+    DOCS.mkdir(exist_ok=True)
+    for old in DOCS.glob("*.png"):
+        if old.stem not in IN_THE_DOCS:
+            old.unlink()
+    size = 0
+    for name in IN_THE_DOCS:
+        target = DOCS / f"{name}.png"
+        with Image.open(folder / f"{name}.png") as picture:
+            small = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            small.save(target, optimize=True)
+        size += target.stat().st_size
+    return size
 
 
 def main(arguments: list[str]) -> int:
@@ -247,29 +230,49 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--full", action="store_true", help="as long as the page, not as high as a window")
     parser.add_argument("--page", action="append", help="only this page; may be given several times")
+    parser.add_argument("--docs", action="store_true", help="put those of the documentation into docs/screens")
     given = parser.parse_args(arguments)
+    if given.docs and (given.full or given.page):
+        parser.error("--docs takes every page, as high as a window: leave out --full and --page")
     executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if executable is None:
         print("screenshots: no Chromium here (Debian: apt-get install chromium)", file=sys.stderr)
         return 1
     given.folder.mkdir(parents=True, exist_ok=True)
-    quiet = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else list(QUIET)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        try:
-            with server(Path(folder)) as base:
-                pages = fill(base)
-                wanted = {name: path for name, path in pages.items() if not given.page or name in given.page}
-                browser = playwright.chromium.launch(executable_path=executable, args=quiet)
-                count = take(browser, base, wanted, given.folder, full=given.full)
-                for pages, token in ((PEOPLE_PAGES, people(base)), (DOOR_PAGES, None)):
-                    wanted = {name: path for name, path in pages.items() if not given.page or name in given.page}
-                    count += take(browser, base, wanted, given.folder, full=given.full, token=token)
-                browser.close()
-        except Missing as fault:
-            print(f"screenshots: {fault}", file=sys.stderr)
-            return 1
+    try:
+        count = _take_all(executable, given.folder, full=given.full, only=given.page)
+    except Missing as fault:
+        print(f"screenshots: {fault}", file=sys.stderr)
+        return 1
     print(f"{count} pictures in {given.folder}")
+    if given.docs:
+        print(f"{len(IN_THE_DOCS)} of them in {DOCS}, {put_into_docs(given.folder):,} bytes")
     return 0
+
+
+def _take_all(executable: str, folder: Path, *, full: bool, only: list[str] | None) -> int:
+    def wanted(shown: Sequence[Shown]) -> list[Shown]:
+        return [one for one in shown if only is None or one.name in only]
+
+    quiet = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else list(QUIET)
+    with ExitStack() as stack:
+        made = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=executable, args=quiet)
+        stack.callback(browser.close)
+        prepare(made / "filled")
+        with server(made / "filled", STARTED) as there:
+            enliven(there)
+            camera = Camera(browser, there, folder, full=full, token=there.token)
+            count = camera.take(wanted(pages(there.get)))
+            count += Camera(browser, there, folder, full=full, token=None).take(wanted(STRANGER))
+        with server(made / "blank", NOW) as there:
+            log = (there.folder / "server.log").read_text(encoding="utf-8")
+            found = re.search(r"/setup\?token=\S+", log)
+            if found is None:
+                raise Missing("the link that makes the first account was not printed")
+            count += Camera(browser, there, folder, full=full, token=None).take(wanted(blank_pages(found[0])))
+    return count
 
 
 if __name__ == "__main__":

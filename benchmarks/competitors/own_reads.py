@@ -72,7 +72,7 @@ def _path(pattern: str, order: Order) -> str:
 
 def _median_ms(worker: Worker, path: str) -> float:
     """Return the time that the statements of one answer take: execution and fetch, on a connection of their own."""
-    with _heard(worker.database.engine) as statements:
+    with heard(worker.database.engine) as statements:
         answer = worker.app.test_client().get(f"/api/v1/{path}", headers={"X-API-Key": API_KEY})
     if answer.status_code != 200:
         raise MeasureFailed(f"GET {path}: {answer.status}: {answer.get_data(as_text=True)[:500]}")
@@ -80,13 +80,13 @@ def _median_ms(worker: Worker, path: str) -> float:
         raise MeasureFailed(f"GET {path} has asked the database nothing")
     raw = worker.database.engine.raw_connection()
     try:
-        return 1000 * median(_replay(raw, statements) for _ in range(TIMES))
+        return 1000 * median(replay(raw, statements) for _ in range(TIMES))
     finally:
         raw.close()
 
 
 @contextmanager
-def _heard(engine: Engine) -> Iterator[list[Statement]]:
+def heard(engine: Engine) -> Iterator[list[Statement]]:
     """Give the statements that read, as they come."""
     found: list[Statement] = []
 
@@ -101,7 +101,8 @@ def _heard(engine: Engine) -> Iterator[list[Statement]]:
         event.remove(engine, "before_cursor_execute", before)
 
 
-def _replay(raw: Any, statements: Sequence[Statement]) -> float:
+def replay(raw: Any, statements: Sequence[Statement]) -> float:
+    """Return how many seconds statements take on a connection of the driver, execution and fetch."""
     cursor = raw.cursor()
     began = time.perf_counter()
     for statement, parameters in statements:

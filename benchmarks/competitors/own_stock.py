@@ -51,6 +51,13 @@ def runs(order: Order) -> Sample:
     return Sample({})
 
 
+def dashboard(order: Order) -> Sample:
+    """Store a month of runs of schedules that differ, as the pages are measured with."""
+    from benchmarks.dashboard import stock  # noqa: PLC0415 - it begins with what is here
+
+    return stock.fill(order)
+
+
 def _key(place: Place) -> str:
     return WORDS[place.dialect].quoted("key")
 

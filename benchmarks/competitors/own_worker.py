@@ -70,7 +70,7 @@ def idle_worker(order: Order) -> Sample:
 
 def idle_up(order: Order) -> Sample:
     """Watch dashboard, API and worker without schedules."""
-    port = _free_port()
+    port = free_port()
     with running(
         [BIN / "enschedule", "up", "--port", str(port)], order.folder, {"SQLITE": str(order.folder / DATABASE)}
     ) as program:
@@ -81,7 +81,7 @@ def idle_up(order: Order) -> Sample:
 @contextmanager
 def serving(order: Order, place: Place) -> Iterator[int]:
     """Run a worker that serves its REST API to whoever has :data:`API_KEY`; give its port."""
-    port = _free_port()
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="worker-", dir=order.folder))
     environ = {**place.environ, "HANDLERS_DIR": str(HANDLERS), "API_ENDPOINT": "true", "API_KEY": API_KEY}
     with running([BIN / "enschedule-worker"], folder, {**environ, "ENSCHEDULE_PORT": str(port)}) as program:
@@ -230,7 +230,8 @@ def _watched(program: Program, order: Order) -> Sample:
     return cost
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

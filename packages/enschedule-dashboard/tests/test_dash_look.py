@@ -92,10 +92,6 @@ def test_templates_hold_no_inline_style_or_script():
         assert not re.search(r"<script(?![^>]*\ssrc=)", text), path
 
 
-def test_the_scripts_fit_the_budget():
-    assert sum(path.stat().st_size for path in ROOT.glob("static/js/*.js")) <= 40_000
-
-
 def test_every_mark_is_drawn():
     from enschedule_dashboard.marks import MARKS as STATUSES
 

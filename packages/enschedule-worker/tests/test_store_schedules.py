@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from enschedule_core.actor import Actor, Permission, Scope
 from enschedule_core.errors import Forbidden, NotFound
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_core.wire.definition import Definition
 from enschedule_worker.service import runs, schedules
+from enschedule_worker.store import new_runs, state
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
-from enschedule_worker.store import state
 from enschedule_worker.store.database import again_if_undone
+from enschedule_worker.store.models import Run
 
 
 def make(database: Any, registry: Any, actor: Actor, **body: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def make(database: Any, registry: Any, actor: Actor, **body: Any) -> dict[str, A
 
 
 STANDINGS: list[tuple[dict[str, Any], str]] = [
-    ({"broken_reason": "x", "paused": True, "running_runs": 1}, "broken"),
+    ({"broken_reason": "x", "faults": 1, "paused": True, "running_runs": 1}, "broken"),
     ({"paused": True, "running_runs": 1, "failing_since": 1}, "paused"),
     ({"running_runs": 1, "retry_at": 1, "failing_since": 1}, "running"),
     ({"retry_at": 1, "handler_version": 9, "failing_since": 1}, "retrying"),
@@ -50,6 +51,10 @@ def test_the_status_is_the_first_rule_that_holds(
         row = store.get(tx, "x", Scope())
         assert row is not None
         store.change(tx, row.key, columns)
+        if columns.get("running_runs"):
+            run_id, _ = new_runs.new_manual(tx, row, data=None, actor_name="somebody")
+            tx.execute(update(Run).where(Run.id == run_id).values(status="running"))
+            store.change(tx, row.key, columns)
     with database.read() as tx:
         found = store.get(tx, "x", Scope())
         assert found is not None

@@ -164,17 +164,25 @@ class _Pen:
 
 def _place(entry: Mapping[str, Any], x: float, typical: float | None) -> tuple[str, _Stroke]:
     """Return the kind (a class) and the figure of one outcome whose middle is at ``x``."""
-    up = bar_height(entry.get("duration_seconds"), typical)
-    figures = {
-        "succeeded": ("r-ok", _Stroke(x, AXIS_Y, f"v-{up}", down=-up)),
-        "failed": ("r-bad", _Stroke(x, AXIS_Y + 1, "v8", down=8)),
-        "timed_out": ("r-bad", _Stroke(x, AXIS_Y + 9, "v-24", down=-24)),
-        "lost": ("r-lost", _Stroke(x - 1.75, AXIS_Y + 1, "h3.5v7h-3.5z")),
-        "running": ("r-run", _Stroke(x + 1.5, AXIS_Y, f"v-{up}", down=-up)),  # 8 px wide: it reaches the now line
-        "queued": ("r-next", _Stroke(x - 1.75, AXIS_Y, "v-6h3.5v6", right=3.5)),
-        "cancelled": ("r-skip", _Stroke(x - 2.5, AXIS_Y + 3, "h5", right=5)),
-    }
-    return figures.get(str(entry.get("status"))) or ("r-skip", _Stroke(x - 2.5, AXIS_Y - 1.5, "h5", right=5))
+    status = entry.get("status")
+    if status in ("succeeded", "running"):
+        up = bar_height(entry.get("duration_seconds"), typical)
+        if status == "succeeded":
+            return "r-ok", _Stroke(x, AXIS_Y, f"v-{up}", down=-up)
+        return "r-run", _Stroke(x + 1.5, AXIS_Y, f"v-{up}", down=-up)  # 8 px wide: it reaches the now line
+    kind, aside, below, path, right, down = _FIGURES.get(str(status), _FLAT)
+    return kind, _Stroke(x + aside, AXIS_Y + below, path, right, down)
+
+
+_FLAT = ("r-skip", -2.5, -1.5, "h5", 5.0, 0.0)
+_FIGURES = {
+    "failed": ("r-bad", 0.0, 1.0, "v8", 0.0, 8.0),
+    "timed_out": ("r-bad", 0.0, 9.0, "v-24", 0.0, -24.0),
+    "lost": ("r-lost", -1.75, 1.0, "h3.5v7h-3.5z", 0.0, 0.0),
+    "queued": ("r-next", -1.75, 0.0, "v-6h3.5v6", 3.5, 0.0),
+    "cancelled": ("r-skip", -2.5, 3.0, "h5", 5.0, 0.0),
+}
+"""What is always drawn alike: the kind, how far beside and below the axis it begins, its path, where the pen ends."""
 
 
 def rail_words(recent: Sequence[Mapping[str, Any]]) -> str:

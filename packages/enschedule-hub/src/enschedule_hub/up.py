@@ -46,9 +46,7 @@ def embedded(environ: Mapping[str, str], *, shell: bool = True) -> dict[str, str
     anyway.
     """
     found = dict(environ)
-    if not any(
-        found.get(name, "").strip().lower() not in {"", "false", "0", "no", "off"} for name in _DATABASE_VARIABLES
-    ):
+    if not names_database(found):
         found["SQLITE"] = DATABASE
     host = found.get("ENSCHEDULE_HOST") or found.get("HOST") or "127.0.0.1"
     if _is_loopback(host):
@@ -56,6 +54,13 @@ def embedded(environ: Mapping[str, str], *, shell: bool = True) -> dict[str, str
         if shell and not found.get("WORKER_URL", "").strip() and not found.get("IMPORT_HANDLERS", "").strip():
             found["IMPORT_HANDLERS"] = ALL_AND_SHELL
     return found
+
+
+def names_database(environ: Mapping[str, str]) -> bool:
+    """Return whether ``environ`` names a database, or a worker that has one."""
+    return any(
+        environ.get(name, "").strip().lower() not in {"", "false", "0", "no", "off"} for name in _DATABASE_VARIABLES
+    )
 
 
 def up(environ: Mapping[str, str]) -> int:

@@ -123,6 +123,10 @@ class Trigger(ABC):
         count = sum(1 for _ in self.slots_between(start, end, limit))
         return (self._latest(start, end) if count else None), count
 
+    def count_between(self, start: datetime, end: datetime) -> int:
+        """Return how many slots there are in ``(start, end]``, as :meth:`latest_and_count` counts them."""
+        return self.latest_and_count(start, end)[1]
+
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON form that :func:`~enschedule_core.triggers.from_wire` reads back to an equal trigger."""
         return {

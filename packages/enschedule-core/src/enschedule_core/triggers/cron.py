@@ -64,6 +64,10 @@ class Cron(Trigger):
         limit: int = COUNT_LIMIT,  # noqa: ARG002 - exact without walking
     ) -> tuple[datetime | None, int]:
         """Return the newest slot in ``(start, end]`` and how many there are, exactly, without walking through them."""
+        count = self.count_between(start, end)
+        return (self._latest(*self.clip(start, end)) if count else None), count
+
+    def count_between(self, start: datetime, end: datetime) -> int:
+        """Return how many slots there are in ``(start, end]``, by arithmetic."""
         start, end = self.clip(start, end)
-        count = pattern_of(self.expression).count(start, end, zone_of(self.timezone)) if start < end else 0
-        return (self._latest(start, end) if count else None), count
+        return pattern_of(self.expression).count(start, end, zone_of(self.timezone)) if start < end else 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
@@ -19,7 +21,9 @@ from enschedule_worker.store.database import Database
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 MINUTES_IN_HOUR = 60
+MINUTES_IN_DAY = 24 * 60
 EXAMPLES = 3  # of schedules that start in a full minute
 HORIZON = 12 * HOUR
 LONGEST = 32 * 24 * HOUR
@@ -45,16 +49,19 @@ def forecast(
     different schedules than were looked at: then the counts are too low.
     """
     with reading(database, actor) as tx:
-        start = since if since is not None else tx.now
+        now = tx.now
+        start = since if since is not None else now
         end = min(before if before is not None else start + HORIZON, start + LONGEST)
         pause = halt.current(tx)
         if pause is not None:  # its slots are skipped
             start = end if pause.until is None else min(max(start, pause.until), end)
         # The first slots from now on belong to the schedules that go on first; some more, as pauses end between.
-        first = schedule_lists.earliest(tx, actor.scope, end, limit + 200 if start <= tx.now else KINDS_READ)
+        first = schedule_lists.earliest(tx, actor.scope, end, limit + 200 if start <= now else KINDS_READ)
         kinds = schedule_lists.planned(tx, actor.scope, end, KINDS_READ + 1)
         minutes = _fullest(kinds[:KINDS_READ], start, end, fullest) if fullest else []
         names = schedule_lists.names(tx, {key for _, _, keys in minutes for key in keys})
+    if start > now:  # most of so many have no slot in what is mostly a short time
+        first = [row for row in first if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
     upcoming = heapq.merge(*(_slots(at, row, start, end) for at, row in enumerate(first)), key=lambda found: found[:3])
     return {
         "items": [
@@ -86,23 +93,57 @@ def _slots(order: int, row: Row[Any], start: int, end: int) -> Iterator[tuple[in
         yield to_micros(slot), row.title, order, row
 
 
+def _has_slots(text: str, begin: int, end: int) -> bool:
+    """Return whether a stored trigger has a slot from ``begin`` until before ``end``."""
+    days = range(begin - begin % DAY, end, DAY)
+    return any(_day(text, day).within(text, max(day, begin), min(day + DAY, end)) for day in days)
+
+
 def _hours(kinds: list[Row[Any]], start: int, end: int, offset: int) -> list[tuple[int, int]]:
     """Return each hour that has slots, and how many there are within ``start`` and ``end``."""
     hours: dict[int, int] = {}
     for row in kinds:
-        trigger = readable_trigger(row.trigger)
-        if trigger is None:
-            continue
-        left = None if trigger.max_runs is None else max(trigger.max_runs - row.slots_fired, 0)
-        begin = max(row.goes_on_at, start)
-        for hour in range(begin - (begin - offset) % HOUR, end, HOUR):
-            count = _count(row.trigger, max(hour, begin), min(hour + HOUR, end))
-            if left is not None:
-                count = min(count, left)
-                left -= count
-            if count:
-                hours[hour] = hours.get(hour, 0) + count * int(row.number)
+        begin, number = max(row.goes_on_at, start), int(row.number)
+        for hour, count in _limited(_counts(row.trigger, begin, end, offset), _left(row)):
+            hours[hour] = hours.get(hour, 0) + count * number
     return sorted(hours.items())
+
+
+def _left(row: Row[Any]) -> int | None:
+    """Return how many slots a schedule still has, ``None`` where there is no limit."""
+    trigger = readable_trigger(row.trigger)
+    if trigger is None or trigger.max_runs is None:
+        return None
+    return max(trigger.max_runs - int(row.slots_fired), 0)
+
+
+def _limited(counts: Iterable[tuple[int, int]], left: int | None) -> Iterable[tuple[int, int]]:
+    """Return the counts, the later ones cut down so that all of them are ``left`` at most."""
+    if left is None:
+        return counts
+    found = []
+    for hour, count in counts:
+        found.append((hour, min(count, left)))
+        left -= found[-1][1]
+    return [one for one in found if one[1]]
+
+
+def _counts(text: str, begin: int, end: int, offset: int) -> Iterator[tuple[int, int]]:
+    """Yield each hour in which a stored trigger has slots from ``begin`` until before ``end``, and how many."""
+    for day in range(begin - (begin - offset) % DAY, end, DAY):
+        found = _day(text, day)
+        if begin <= day and day + DAY <= end:
+            yield from found.hours
+            continue
+        for hour, count in found.hours:  # the first day, and the last one, of which only a part is asked for
+            if begin <= hour and hour + HOUR <= end:
+                yield hour, count
+            elif (
+                hour < end
+                and hour + HOUR > begin
+                and (part := found.within(text, max(hour, begin), min(hour + HOUR, end)))
+            ):
+                yield hour, part
 
 
 def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tuple[int, int, list[int]]]:
@@ -110,34 +151,91 @@ def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tup
     counts: dict[int, int] = {}
     examples: dict[int, list[int]] = {}
     for row in kinds:
-        trigger = readable_trigger(row.trigger)
-        begin = max(row.goes_on_at, start)
-        if trigger is None or _count(row.trigger, begin, min(begin + HOUR, end)) >= MINUTES_IN_HOUR:
+        begin, number, key = max(row.goes_on_at, start), int(row.number), int(row.key)
+        if _is_every_minute(row.trigger, begin, end):
             continue
-        left = None if trigger.max_runs is None else max(trigger.max_runs - row.slots_fired, 0)
-        hours = range(begin - begin % HOUR, end, HOUR)
-        slots = (slot for hour in hours for slot in _minutes(row.trigger, max(hour, begin), min(hour + HOUR, end)))
-        for minute in islice(slots, left):
-            counts[minute] = counts.get(minute, 0) + int(row.number)
-            found = examples.setdefault(minute, [])
-            if len(found) < EXAMPLES:
-                found.append(int(row.key))
+        for minute in islice(_minutes(row.trigger, begin, end), _left(row)):
+            if minute in counts:
+                counts[minute] += number
+                if len(examples[minute]) < EXAMPLES:
+                    examples[minute].append(key)
+            else:
+                counts[minute], examples[minute] = number, [key]
     fullest = heapq.nsmallest(most, counts.items(), key=lambda item: (-item[1], item[0]))
     return [(minute, count, examples[minute]) for minute, count in fullest if count > 1]
 
 
-@lru_cache(maxsize=200_000)
-def _minutes(text: str, start: int, end: int) -> tuple[int, ...]:
-    """Return the minutes in which a stored trigger has slots, from ``start`` until before ``end``."""
+def _is_every_minute(text: str, begin: int, end: int) -> bool:
+    """Return whether a stored trigger has as many slots in its first hour as that has minutes."""
+    day = begin - begin % DAY
+    busiest = max((count for at in (day, day + DAY) for _, count in _day(text, at).hours), default=0)
+    # An hour that begins at any minute lies within two whole ones, and a half of it in one of them.
+    return 2 * busiest >= MINUTES_IN_HOUR and _count(text, begin, min(begin + HOUR, end)) >= MINUTES_IN_HOUR
+
+
+def _minutes(text: str, begin: int, end: int) -> Iterator[int]:
+    """Yield the minutes in which a stored trigger has slots from ``begin`` until before ``end``, each once.
+
+    Of a trigger with more slots than minutes, those that the first slots of each hour are in.
+    """
+    for day in range(begin - begin % DAY, end, DAY):
+        found = _day(text, day)
+        if found.is_dense:
+            minutes: Iterable[int] = _minutes_of_hours(text, found.hours)
+        else:
+            minutes = dict.fromkeys([slot - slot % MINUTE for slot in found.slots if begin <= slot < end])
+        for minute in minutes:
+            if begin - MINUTE < minute < end:
+                yield minute
+
+
+def _minutes_of_hours(text: str, hours: Iterable[tuple[int, int]]) -> Iterator[int]:
     trigger = readable_trigger(text)
     if trigger is None:
-        return ()
-    slots = trigger.slots_between(from_micros(start - 1), from_micros(end - 1), MINUTES_IN_HOUR)
-    return tuple(dict.fromkeys(at - at % MINUTE for at in map(to_micros, slots)))
+        return
+    for hour, _ in hours:
+        slots = trigger.slots_between(from_micros(hour - 1), from_micros(hour + HOUR - 1), MINUTES_IN_HOUR)
+        yield from dict.fromkeys(at - at % MINUTE for at in map(to_micros, slots))
 
 
-@lru_cache(maxsize=200_000)
+class _Day(NamedTuple):
+    """When a trigger has slots on one day: hours with their counts, and each slot, unless it is too dense for that."""
+
+    hours: tuple[tuple[int, int], ...] = ()
+    slots: tuple[int, ...] = ()
+    is_dense: bool = False
+
+    def within(self, text: str, start: int, end: int) -> int:
+        """Return how many slots of the trigger ``text`` a part of this day has, from ``start`` until before ``end``."""
+        if self.is_dense:
+            return _count(text, start, end)
+        return bisect_left(self.slots, end) - bisect_left(self.slots, start)
+
+
+_EMPTY = _Day()
+
+
+@lru_cache(maxsize=60_000)
+def _day(text: str, start: int) -> _Day:
+    """Return when a stored trigger has slots in the 24 hours from ``start`` on, whose hours begin as it does.
+
+    Kept, because a week of thousands of schedules is asked for again and again, and a day does not change.
+    """
+    trigger = readable_trigger(text)
+    count = 0 if trigger is None else _count(text, start, start + DAY)
+    if trigger is None or not count:
+        return _EMPTY
+    if count >= MINUTES_IN_DAY:
+        hours = ((hour, _count(text, hour, hour + HOUR)) for hour in range(start, start + DAY, HOUR))
+        return _Day(tuple(one for one in hours if one[1]), is_dense=True)
+    # As many as there are: to look for one more takes as long as to find one.
+    found = islice(trigger.slots_between(from_micros(start - 1), from_micros(start + DAY - 1), count), count)
+    slots = tuple(to_micros(slot) for slot in found)
+    return _Day(tuple(Counter(slot - (slot - start) % HOUR for slot in slots).items()), slots)
+
+
+@lru_cache(maxsize=20_000)
 def _count(text: str, start: int, end: int) -> int:
     """Return how many slots a stored trigger has from ``start`` until before ``end``."""
     trigger = readable_trigger(text)
-    return 0 if trigger is None else trigger.latest_and_count(from_micros(start - 1), from_micros(end - 1))[1]
+    return 0 if trigger is None else trigger.count_between(from_micros(start - 1), from_micros(end - 1))

@@ -102,7 +102,7 @@ def writable(definition: dict[str, Any]) -> dict[str, Any]:
 
 def schedule(row: Row[Any]) -> dict[str, Any]:
     """Return a whole row of :func:`store.schedules.page` as a schedule."""
-    places, shown = recent.decode(row.recent), definition(row)
+    places, shown = _places(row.recent), definition(row)
     return {
         **shown,
         "data": secret.shown(shown["data"]),
@@ -121,8 +121,8 @@ def schedule(row: Row[Any]) -> dict[str, Any]:
         "failing_since": format_instant(row.failing_since),
         "failures_in_row": row.failures_in_row,
         "open_runs": row.open_runs,
-        "recent": [_place(place) for place in places],
-        "usual_seconds": seconds(recent.usual(places)),
+        "recent": places[0],
+        "usual_seconds": places[1],
         "next": [format_instant(slot) for slot in coming(row, NEXT_SHOWN)],
         "retry_at": format_instant(row.retry_at),
         "created_at": format_instant(row.created_at),
@@ -167,6 +167,16 @@ def _last_run(row: Row[Any]) -> dict[str, Any] | None:
         "duration_seconds": _between(row.last_started_at, row.last_finished_at),
         "message": row.last_message,
     }
+
+
+@lru_cache(maxsize=1_000)
+def _places(text: str) -> tuple[list[dict[str, Any]], float | None]:
+    """Return the rail from its stored form, and what is usual; kept, because most rails are asked for unchanged.
+
+    Nobody may change what this returns.
+    """
+    places = recent.decode(text)
+    return [_place(place) for place in places], seconds(recent.usual(places))
 
 
 def _place(place: recent.Place) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from typing import Any
 from enschedule_core.actor import Actor
 from enschedule_core.clock import format_instant
 from enschedule_core.run import RunStatus
-from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.service import halting, present
 from enschedule_worker.service.access import reading
-from enschedule_worker.store import census, halt, schedule_lists, schedules, size, stats
+from enschedule_worker.store import census, halt, schedule_counts, schedule_lists, schedules, size, stats
 from enschedule_worker.store.database import Database, Transaction
 
 OVERDUE_SECONDS = 10
@@ -29,18 +28,17 @@ _DAY = 86_400 * _MICROS
 def of_schedules(database: Database, actor: Actor) -> dict[str, Any]:
     """Return how many schedules there are, and how many of them need somebody."""
     with reading(database, actor) as tx:
-        counts = schedule_lists.counts(tx, actor.scope, overdue_before=tx.now - OVERDUE_SECONDS * _MICROS)
+        counts = schedule_counts.counts(tx, actor.scope, overdue_before=tx.now - OVERDUE_SECONDS * _MICROS)
         failing = schedule_lists.failing(tx, actor.scope, FAILING_SHOWN)
         halted = halt.current(tx) is not None
-    by_status = {status.value: getattr(counts, f"status_{status.value}") for status in ScheduleStatus}
     return {
         "total": counts.total,
         "failing": counts.failing,
-        "running": by_status["running"],
-        "waiting": by_status["waiting"],
+        "running": counts.running,
+        "waiting": counts.waiting,
         "paused": counts.paused,
-        "broken": by_status["broken"],
-        "retrying": by_status["retrying"],
+        "broken": counts.broken,
+        "retrying": counts.retrying,
         "failing_items": [present.schedule(row) for row in failing],
         "overdue": 0 if halted else counts.overdue,  # while everything is paused nothing is late
     }

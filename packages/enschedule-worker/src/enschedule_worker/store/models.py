@@ -159,6 +159,10 @@ class Schedule(Base):
         sa.Index(None, "title", "key"),
         sa.Index(None, "last_run_at", "key"),
         sa.Index(None, "failing_since", "key"),
+        sa.Index("ix_schedules_offer", "handler_id", "handler_version", "binding", "paused", "group_id", "deleted_at"),
+        sa.Index(None, "retry_at"),
+        sa.Index(None, "paused_until"),
+        sa.Index(None, "faults"),
         _TABLE_OPTIONS,
     )
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, func, or_, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Revision, Run, RunDetail, Schedule, ScheduleTag, has_status
-from enschedule_worker.store.schedule_lists import contains
+from enschedule_worker.store.models import Revision, Run, RunDetail, Schedule, has_status
+from enschedule_worker.store.run_search import RunFilters, of_schedule, ways
 from enschedule_worker.store.schedule_rows import within
+
+__all__ = ["RunFilters", "attempts", "get", "ids", "of_schedule", "open_of", "page", "running", "standing", "visible"]
 
 
 def visible(scope: Scope) -> ColumnElement[bool] | None:
@@ -59,75 +60,36 @@ def standing(tx: Transaction, run_id: int, scope: Scope) -> Row[Any] | None:
     return tx.execute(statement if inside is None else statement.where(inside)).first()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilters:
-    """Which runs a list has; ``None`` and empty mean all. ``since`` and ``before`` (µs) are on ``queued_at``."""
-
-    statuses: tuple[str, ...] = ()
-    schedule_key: int | None = None
-    handler_id: str | None = None
-    handler_version: int | None = None
-    worker: str | None = None
-    tags: tuple[str, ...] = ()
-    since: int | None = None
-    before: int | None = None
-    q: str | None = None
-
-
-def of_schedule(filters: RunFilters, key: int) -> RunFilters:
-    """Return the same filters for the runs of one schedule."""
-    return replace(filters, schedule_key=key)
-
-
-def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if filters.statuses:
-        found.append(has_status(Run.status, *filters.statuses))
-    if filters.schedule_key is not None:
-        found.append(Run.schedule_key == filters.schedule_key)
-    if filters.handler_id is not None:
-        found.append(Run.handler_id == filters.handler_id)
-    if filters.handler_version is not None:
-        found.append(Run.handler_version == filters.handler_version)
-    if filters.worker is not None:
-        found.append(or_(Run.worker_id == filters.worker, Run.worker_instance == filters.worker))
-    found.extend(
-        exists().where(ScheduleTag.tag == tag, ScheduleTag.schedule_key == Run.schedule_key) for tag in filters.tags
-    )
-    if filters.since is not None:
-        found.append(Run.queued_at >= filters.since)
-    if filters.before is not None:
-        found.append(Run.queued_at < filters.before)
-    if filters.q:
-        columns = (Schedule.id, Schedule.title, Run.handler_id, Run.message)
-        found.append(or_(*(contains(column, filters.q) for column in columns)))
-    return found
-
-
 def page(
     tx: Transaction, scope: Scope, filters: RunFilters, *, limit: int, before_id: int | None = None
 ) -> list[Row[Any]]:
     """Return up to ``limit`` runs with an id below ``before_id``, newest first, with the columns of their schedule."""
-    statement = _select().where(*_conditions(filters))
-    inside = visible(scope)
-    if inside is not None:
-        statement = statement.where(inside)
-    if before_id is not None:
-        statement = statement.where(Run.id < before_id)
-    return list(tx.execute(statement.order_by(Run.id.desc()).limit(limit)))
+    return _newest(tx, scope, filters, _select(), limit, before_id)
 
 
 def ids(tx: Transaction, scope: Scope, filters: RunFilters, *, limit: int, before_id: int | None = None) -> list[int]:
     """Return up to ``limit`` ids of runs below ``before_id``, newest first."""
-    statement = select(Run.id).where(*_conditions(filters))
-    inside = visible(scope)
+    statement = select(Run.id)
     if filters.q:
         statement = statement.outerjoin(Schedule, Schedule.key == Run.schedule_key)
+    return [row.id for row in _newest(tx, scope, filters, statement, limit, before_id)]
+
+
+def _newest(
+    tx: Transaction, scope: Scope, filters: RunFilters, statement: Select[Any], limit: int, before_id: int | None
+) -> list[Row[Any]]:
+    """Return the newest rows of ``statement`` that are found on any way to what the filters ask for."""
+    inside = visible(scope)
     if inside is not None:
         statement = statement.where(inside)
     if before_id is not None:
         statement = statement.where(Run.id < before_id)
-    return list(tx.execute(statement.order_by(Run.id.desc()).limit(limit)).scalars())
+    statement = statement.order_by(Run.id.desc()).limit(limit)
+    found = [list(tx.execute(statement.where(*way))) for way in ways(tx, filters)]
+    if len(found) <= 1:
+        return found[0] if found else []
+    by_id = {row.id: row for rows in found for row in rows}
+    return [by_id[id] for id in sorted(by_id, reverse=True)[:limit]]
 
 
 def attempts(tx: Transaction, run: Row[Any]) -> list[Row[Any]]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Executable, Integer, Row, and_, case, cast, exists, false, func, or_, select, true
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.actor import Scope
+from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule, ScheduleTag, Worker, WorkerHandler
+from enschedule_worker.store.models import Handler, Run, Schedule, ScheduleTag, Worker, WorkerHandler, has_status
 from enschedule_worker.store.schedule_rows import is_offered, status, status_of_row, visible, whole
 
 
@@ -30,6 +32,9 @@ class Filters:
     failing: bool | None = None
 
 
+MANY = 200
+"""More schedules than these match: then the first of them are soon found in the order of the list."""
+
 SORTS: Mapping[str, ColumnElement[Any] | Any] = {
     "due_at": Schedule.due_at,
     "id": Schedule.id,
@@ -43,19 +48,37 @@ def contains(column: Any, text: str) -> ColumnElement[bool]:
     return func.lower(column).contains(text.lower(), autoescape=True)
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def named(tx: Transaction, text: str) -> set[int] | None:
+    """Return the keys of the schedules, deleted ones too, that have ``text`` in their id, title or handler's id.
+
+    ``None`` for more than :data:`MANY`, and where a handler has it: then there is nothing to be gained by a list.
+    """
+    if tx.execute(select(Handler.id).where(contains(Handler.id, text)).limit(1)).first() is not None:
+        return None
+    # One after the other, because each has an index that can be read instead of the whole rows.
+    by_id = select(Schedule.key).where(contains(Schedule.id, text)).limit(MANY + 1)
+    by_title = select(Schedule.key).where(contains(Schedule.title, text)).limit(MANY + 1)
+    keys = {*tx.execute(by_id).scalars(), *tx.execute(by_title).scalars()}
+    return None if len(keys) > MANY else keys
+
+
+def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.q:
+        keys = named(tx, filters.q)
         columns = (Schedule.id, Schedule.title, Schedule.handler_id)
-        found.append(or_(*(contains(column, filters.q) for column in columns)))
+        said = (contains(column, filters.q) for column in columns)
+        found.append(or_(*said) if keys is None else Schedule.key.in_(sorted(keys)))
     if filters.statuses:
         plain = [name for name in filters.statuses if name != ScheduleStatus.FAILING]
-        options = [status_of_row().in_(plain)] if plain else []
+        options: list[ColumnElement[bool]] = [status_of_row().in_(plain)] if plain else []
+        if plain and set(plain) <= _SIGNS.keys():
+            options = [and_(options[0], or_(*(Schedule.key.in_(_SIGNS[name]) for name in plain)))]
         if ScheduleStatus.FAILING in filters.statuses:  # also while it runs or retries again
             options.append(Schedule.failing_since.is_not(None))
         found.append(or_(*options))
     if filters.handler_id is not None:
-        found.append(Schedule.handler_id == filters.handler_id)
+        found.append(_has_handler(tx, filters.handler_id))
     if filters.handler_version is not None:
         found.append(Schedule.handler_version == filters.handler_version)
     found.extend(
@@ -66,6 +89,25 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.failing is not None:
         found.append(Schedule.failing_since.is_not(None) if filters.failing else Schedule.failing_since.is_(None))
     return found
+
+
+_ALIKE = aliased(Schedule)
+_SIGNS: Mapping[str, Any] = {
+    ScheduleStatus.BROKEN.value: select(_ALIKE.key).where(_ALIKE.faults > 0),
+    ScheduleStatus.RETRYING.value: select(_ALIKE.key).where(_ALIKE.retry_at > 0),
+    ScheduleStatus.RUNNING.value: select(Run.schedule_key).where(has_status(Run.status, RunStatus.RUNNING)),
+}
+"""The keys of all that may have a status, and of few besides, each from an index."""
+
+
+def _has_handler(tx: Transaction, handler_id: str) -> ColumnElement[bool]:
+    """Return the condition that a schedule has a handler; if many have, one that no index is taken for.
+
+    Then the first of them are soon found in the order of the list, while all of them would have to be sorted.
+    """
+    same = Schedule.handler_id == handler_id
+    some = tx.execute(select(Schedule.key).where(same).limit(MANY + 1)).all()
+    return same if len(some) <= MANY else func.coalesce(Schedule.handler_id, "") == handler_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +134,7 @@ def page(
     ``last_finished_at`` and ``last_message``.
     """
     column, backwards = SORTS[sort.lstrip("-")], sort.startswith("-")
-    base = whole().where(visible(scope), *_conditions(filters)).limit(limit)
+    base = whole().where(visible(scope), *_conditions(tx, filters)).limit(limit)
     now = {"now": tx.now}
     rows: list[Row[Any]] = []
     if after is None or after.value is not None:
@@ -114,7 +156,7 @@ def keys(
     tx: Transaction, scope: Scope, filters: Filters, *, limit: int, after: int | None = None
 ) -> list[tuple[int, str]]:
     """Return key and id of up to ``limit`` schedules with a key above ``after``, by key."""
-    statement = select(Schedule.key, Schedule.id).where(visible(scope), *_conditions(filters))
+    statement = select(Schedule.key, Schedule.id).where(visible(scope), *_conditions(tx, filters))
     if after is not None:
         statement = statement.where(Schedule.key > after)
     rows = tx.execute(statement.order_by(Schedule.key).limit(limit), {"now": tx.now})
@@ -191,16 +233,17 @@ def _planned(scope: Scope, end: int) -> ColumnElement[bool]:
 
 
 def earliest(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:
-    """Return the schedules that go on first, before ``end``: id, title, trigger, slots_fired, goes_on_at."""
+    """Return the schedules that go on first, before ``end``: id, title, trigger, slots_fired, goes_on_at.
+
+    Those that are not paused come in the order of an index; of those whose pause ends there are few.
+    """
     goes_on_at = _goes_on_at()
-    return list(
-        tx.execute(
-            select(Schedule.id, Schedule.title, Schedule.trigger, Schedule.slots_fired, goes_on_at.label("goes_on_at"))
-            .where(_planned(scope, end))
-            .order_by(goes_on_at, Schedule.key)
-            .limit(limit)
-        )
-    )
+    columns = (Schedule.id, Schedule.title, Schedule.trigger, Schedule.slots_fired, Schedule.key)
+    base = select(*columns, goes_on_at.label("goes_on_at")).where(_planned(scope, end)).limit(limit)
+    going = base.where(Schedule.paused == false()).order_by(Schedule.due_at, Schedule.key)
+    resting = base.where(Schedule.paused == true(), Schedule.paused_until > 0).order_by(goes_on_at, Schedule.key)
+    found = [*tx.execute(going), *tx.execute(resting)]
+    return sorted(found, key=lambda row: (row.goes_on_at, row.key))[:limit]
 
 
 def planned(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:

@@ -1,0 +1,18 @@
+"""Indexes by which schedules are counted without reading all of them. They hold columns that seldom change."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the indexes."""
+    offer = ["handler_id", "handler_version", "binding", "paused", "group_id", "deleted_at"]
+    op.create_index("ix_schedules_offer", "schedules", offer)
+    for name in ("retry_at", "paused_until", "faults"):
+        op.create_index(f"ix_schedules_{name}", "schedules", [name])
