@@ -70,3 +70,65 @@ def report(data: dict[str, Any]) -> None:
     """Pretend to sum up orders."""
     time.sleep(float(data.get("seconds", 0.01)))
     print("orders 214, revenue 8,120.50, returns 3")
+
+
+class Address(Schema):
+    """Where to."""
+
+    street = fields.String(required=True)
+    city = fields.String(required=True)
+    country = fields.String(load_default="SE", validate=validate.OneOf(["SE", "NO", "DK", "FI", "DE"]))
+
+
+class Line(Schema):
+    """One line of an order."""
+
+    article = fields.String(required=True)
+    count = fields.Integer(load_default=1, validate=validate.Range(1, 99))
+
+
+class Order(Schema):
+    """What is ordered, by whom, and how it travels."""
+
+    customer = fields.Email(required=True, metadata={"description": "Who gets the invoice"})
+    note = fields.String(load_default="", metadata={"x-multiline": True, "description": "Printed on the parcel"})
+    due = fields.DateTime(metadata={"title": "Due at"})
+    speed = fields.String(load_default="normal", validate=validate.OneOf(["slow", "normal", "fast"]))
+    insured = fields.Boolean(load_default=False, metadata={"description": "Costs 2 % of its worth"})
+    weight = fields.Float(validate=validate.Range(0, 30), metadata={"x-unit": "kg"})
+    password = fields.String(metadata={"format": "password", "title": "Password of the shop"})
+    lines = fields.List(fields.Nested(Line), load_default=list)
+    recipients = fields.List(fields.Email(), load_default=list, metadata={"description": "Who hears of it"})
+    labels = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
+    address = fields.Nested(Address)
+    payment = fields.Raw(
+        metadata={
+            "oneOf": [
+                {
+                    "title": "Card",
+                    "type": "object",
+                    "required": ["number"],
+                    "properties": {"number": {"type": "string"}, "holder": {"type": "string"}},
+                },
+                {"title": "Invoice number", "type": "string"},
+            ]
+        }
+    )
+
+
+@handler(
+    id="order",
+    title="Send an order",
+    description="Packs what was ordered, and sends it",
+    data_schema=Order,
+    example={
+        "customer": "ada@example.org",
+        "lines": [{"article": "Ink, blue", "count": 2}, {"article": "Paper"}],
+        "labels": {"Fragile": "no"},
+        "address": {"street": "Long Lane 1", "city": "Uppsala"},
+        "payment": {"number": "4000 0000 0000 0002"},
+    },
+)
+def order(data: dict[str, Any]) -> None:
+    """Pretend to pack."""
+    print(f"packed {len(data['lines'])} lines for {data['customer']}")

@@ -133,6 +133,12 @@ class Schedules:
             raise Conflict(f"There is already a schedule {body['id']}.", errors=[FieldError("id", "This id is taken.")])
         return self._save(body, "created")
 
+    def preview(self, items: list[Json], known: Any = ()) -> Json:
+        self.world.note("schedules.preview", items)
+        stored = [self.world.schedules.get(item["id"], {}) for item in items]
+        same = [all(old.get(name) == item[name] for name in ("title", "data")) for old, item in zip(stored, items)]
+        return {"items": [{"change": "unchanged" if is_same else "updated"} for is_same in same]}
+
     def revert(self, id: str) -> Json:
         self.world.note("schedules.revert", id)
         found = self._find(id)
@@ -426,8 +432,15 @@ class Others:
             raise Conflict(f"The worker {gone[0]['id']} is up.")
         self.world.workers.remove(gone[0])
 
-    def preview(
-        self, trigger: Any, *, timezone: str | None = None, after: Any = None, count: int | None = None
+    def preview(  # noqa: PLR0913 - as the client has it
+        self,
+        trigger: Any,
+        *,
+        timezone: str | None = None,
+        after: Any = None,
+        count: int | None = None,
+        collisions: bool | None = None,
+        schedule_id: str | None = None,
     ) -> Json:
         self.world.note("triggers.preview", trigger, timezone)
         text = (
@@ -455,6 +468,14 @@ class Others:
             "description": "At 02:30 every day",
             "next": [at(days=day, hours=12) for day in range(count or 5)],
             "notes": ["28 Mar 2027: 02:30 does not exist. It runs at 03:00."],
+            "collisions": {
+                "at": at(hours=12),
+                "count": 14,
+                "schedules": [{"id": "invoice-export", "title": "Invoice export"}],
+                "free": {"at": at(hours=12, seconds=420), "schedule": "every day at 02:37"},
+            }
+            if collisions
+            else None,
         }
 
     def stats_runs(self, **filters: Any) -> Json:

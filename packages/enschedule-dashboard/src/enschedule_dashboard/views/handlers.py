@@ -10,15 +10,16 @@ from flask import Blueprint, render_template, request
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from enschedule_core.errors import EnscheduleError, InvalidInput, NotFound
+from enschedule_core.errors import FieldError, InvalidInput, NotFound
 from enschedule_core.wire.types import Handler, Plugin, Source
-from enschedule_dashboard.filters import run_url
+from enschedule_dashboard import forms, once, when_form
+from enschedule_dashboard.filters import run_url, viewer
+from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.present import joined, number
 from enschedule_dashboard.session import client
 
 blueprint = Blueprint("handlers", __name__)
-_EXAMPLE = 'Write for example {"message": "some message"}.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,19 @@ def show(id: str) -> str:
 def run(id: str) -> Response | tuple[str, int]:
     """Run a handler once, without a schedule, with the JSON of the form."""
     handler = _handler(id)
-    text = request.form.get("data", "")
+    form = forms.posted(handler["schema"], request.form, zone=viewer().zone.key)
+    if forms.is_inner(request.form.get("action", "run")):
+        return _page(handler, form), 200
+    if form.data is None:
+        return _page(handler, form), 422
     try:
-        made = client().runs.create(f"{handler['id']}@{handler['version']}", _object(text))
+        key = once.key(f"handler {id}", form.data)
+        made = client().runs.create(f"{handler['id']}@{handler['version']}", form.data, idempotency_key=key)
     except InvalidInput as error:
-        return _page(handler, text=text, error=error), error.status
+        form.place(error.errors)
+        if not form.error_count:
+            form.errors.append(FieldError("data", str(error)))
+        return _page(handler, form), error.status
     say(f"{handler['title'] or handler['id']} runs once, as run {number(made['id'])}.")
     return redirect(run_url(made["id"]), 303)
 
@@ -97,26 +106,16 @@ def _handler(id: str) -> Handler:
         ) from None
 
 
-def _object(text: str) -> dict[str, Any]:
-    """Read the data of a run: a JSON object."""
-    try:
-        data = json.loads(text or "{}")
-    except ValueError as error:
-        raise InvalidInput(f"This is not JSON: {error}.", hint=_EXAMPLE) from None
-    if not isinstance(data, dict):
-        raise InvalidInput("The data must be a JSON object.", hint=_EXAMPLE)
-    return data
-
-
-def _page(handler: Handler, text: str | None = None, error: EnscheduleError | None = None) -> str:
+def _page(handler: Handler, form: DataForm | None = None) -> str:
     example = handler["example"] if handler["example"] is not None else {}
+    data = form or forms.fill(handler["schema"], example, zone=viewer().zone.key)
     return render_template(
         "handler.html",
         handler=handler,
         fields=fields_of(handler["schema"]),
-        example=_pretty(example),
-        text=text if text is not None else _pretty(example),
-        error=error,
+        data=data,
+        zones=when_form.zone_names() if data.has_zones else (),
+        once=once.token(),
         schedules=client().schedules.list(handler=handler["id"], limit=20, sort="title"),
         source=source_words(handler["source"]),
     )
