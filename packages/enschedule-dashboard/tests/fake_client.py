@@ -183,7 +183,7 @@ class Schedules:
 
     def run(self, id: str, data: Json | None = None, idempotency_key: str | None = None) -> Json:
         owner = self._find(id)
-        self.world.note("schedules.run", id, data)
+        self.world.note("schedules.run", id, data, idempotency_key)
         made = run(
             max(self.world.runs) + 1,
             owner,

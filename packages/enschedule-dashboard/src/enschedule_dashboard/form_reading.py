@@ -130,7 +130,7 @@ def _read_boolean(found: Field, posted: Posted, _: Any) -> Any:
         return None
     if is_default and found.blank == "absent":
         return found.checked if found.required else ABSENT
-    found.is_touched, found.blank = True, ""
+    found.is_touched, found.blank = not is_default, ""
     return found.checked
 
 

@@ -17,6 +17,7 @@ from enschedule_dashboard.form_fields import Choice, Field, Kind, Variant, as_te
 
 ROOT = "data"
 _LEVELS_MAX = 8
+_NESTED_MAX = 3
 _LIST_NUMBERS = ("integer", "number")
 _INPUT_TYPES = {"uri": "url", "url": "url", "iri": "url", "email": "email", "date": "date", "time": "time"}
 _FIELDS_MAX = 500
@@ -127,12 +128,13 @@ class _Builder:
         elif types == ["object"] or (not types and isinstance(schema.get("properties"), Mapping)):
             self._choose_object(found, schema, inside)
 
-    def _shapes(self, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the shapes that a value may have, where there are several."""
+    def _shapes(self, schema: Mapping[str, Any], level: int = 0) -> list[dict[str, Any]]:
+        """Return the shapes that a value may have, where there are several; those of a shape stand in its place."""
         for word in ("oneOf", "anyOf"):
             parts = _parts(schema, word)
             if len(parts) > 1:
-                return [dict(part) for part in parts]
+                inner = [self._shapes(self.resolve(part)[0], level + 1) if level < _NESTED_MAX else [] for part in parts]
+                return [one for part, several in zip(parts, inner, strict=True) for one in several or [dict(part)]]
         types = _types(schema)
         if len(types) < 2:
             return []
@@ -145,6 +147,7 @@ class _Builder:
         found.kind = Kind.UNION
         for shape in shapes:
             resolved, _ = self.resolve(shape)
+            found.nullable = found.nullable or _is_nullable(resolved)
             make = partial(self._row, shape, found.label, found.path, found.name)
             defined = {"$defs": self.root["$defs"]} if "$defs" in self.root else {}
             found.variants.append(Variant(form_words.shape(resolved, _types(resolved)), {**resolved, **defined}, make))

@@ -16,6 +16,14 @@ _ROWS_MAX = 100
 _ROWS_MAX_CHARACTERS = 60_000
 _LONG = 120
 _TEXTS = (Kind.TEXT, Kind.LONG_TEXT, Kind.SECRET, Kind.INSTANT)
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": (int, float),
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": Mapping,
+}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,3})?)?")
 _KEY = re.compile(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*")
@@ -150,7 +158,8 @@ def _show_instant(found: Field, value: Any) -> bool:
 
 
 def _show_union(found: Field, value: Any) -> bool:
-    fitting = [index for index, variant in enumerate(found.variants) if _fits(variant.schema, value)]
+    likely = [index for index, variant in enumerate(found.variants) if _has_type(variant.schema, value)]
+    fitting = [index for index in likely if len(likely) == 1 or _fits(found.variants[index].schema, value)]
     for index in fitting:
         child = found.variants[index].make()
         show(child, value)
@@ -158,6 +167,15 @@ def _show_union(found: Field, value: Any) -> bool:
             found.variant, found.children = str(index), [child]
             return True
     return False
+
+
+def _has_type(schema: Mapping[str, Any], value: Any) -> bool:
+    """Return whether a value may be of a schema as far as its type tells."""
+    if "const" in schema:
+        return bool(schema["const"] == value)
+    given = schema.get("type", ())
+    names = [given] if isinstance(given, str) else list(given)
+    return not names or any(isinstance(value, _TYPES[name]) for name in names if name in _TYPES)
 
 
 def _fits(schema: Mapping[str, Any], value: Any) -> bool:

@@ -196,7 +196,6 @@ def _page(form: ScheduleForm) -> str:
         words=policies,
         owners=_owners(),
         once=once.token(),
-        wrong=form.wrong,
         anchor=schedule_form.anchor,
         saved_ago=present.relative(form.compared.at or None, viewer()) if form.compared else "",
     )
