@@ -230,7 +230,7 @@ def test_errors_of_the_api_go_to_the_field_they_name() -> None:
     )
     found = by_name(form)
     assert [
-        found[name].errors[0].message for name in ("data/url", "data/headers", "data/steps", "data/proxy/port")
+        found[name].errors[0].message for name in ("data/url", "data/headers#0", "data/steps", "data/proxy/port")
     ] == [
         "Not a URL.",
         "Too long.",

@@ -150,8 +150,24 @@ class Field:
         return as_text(json.loads(self.text[1:])) if self.text.startswith("=") else self.text
 
     @property
+    def default_key(self) -> str:
+        """Return the key of the entry of a choice that holds where none is taken; nothing where there is none."""
+        keys = [choice.key for choice in self.choices if self.has_default and choice.value == self.default]
+        return keys[0] if keys and not self.nullable else ""
+
+    @property
+    def implied(self) -> str:
+        """Return that key as long as nobody has chosen anything."""
+        return "" if self.text else self.default_key
+
+    @property
+    def has_nothing(self) -> bool:
+        """True where a choice has an entry for no value."""
+        return not self.default_key and (not self.required or self.nullable or not self.text)
+
+    @property
     def default_label(self) -> str:
-        """Return the entry of a choice that holds where none is taken."""
+        """Return what holds where no value is given, as it is shown."""
         found = [choice.label for choice in self.choices if choice.value == self.default]
         return found[0] if found else as_text(self.default)
 
