@@ -191,7 +191,7 @@ def test_two_people_edit_and_the_second_decides(visit, server, javascript):
     assert server.get(f"schedules/{id}")["title"] == "Shared by her"
     compared.get_by_role("button", name="Take theirs for Title").click()
     expect(page.get_by_label("Title", exact=True)).to_have_value("Shared by her")
-    expect(page.get_by_label("Message")).to_have_value("mine")
+    expect(page.locator("#step-data").get_by_label("Message")).to_have_value("mine")
     page.get_by_role("button", name="Keep mine").click()
     expect(page).to_have_url(re.compile(f"/schedules/{id}$"))
     stored = server.get(f"schedules/{id}")

@@ -33,7 +33,7 @@ class Order(Schema):
     lines = fields.List(fields.Nested(Line), load_default=list, metadata={"description": "At least one"})
     recipients = fields.List(fields.Email(), load_default=list)
     labels = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
-    shelves = fields.Dict(keys=fields.String(), values=fields.Nested(Line), load_default=dict)
+    bins = fields.Dict(keys=fields.String(), values=fields.Nested(Line), load_default=dict)
     payment = fields.Raw(
         metadata={
             "oneOf": [

@@ -174,7 +174,7 @@ class _Builder:
             return True
         types = _types(schema)
         inner = {"object": "additionalProperties", "array": "items"}
-        return bool(types) and (types[0] not in inner or isinstance(schema.get(inner[types[0]]), Mapping))
+        return bool(types) and (types[0] not in inner or bool(schema.get(inner[types[0]])))
 
     def _row(self, raw: Mapping[str, Any], label: str, path: tuple[str, ...], name: str) -> Field:
         """Return the control of one more entry, or of one of several shapes, when there is one."""

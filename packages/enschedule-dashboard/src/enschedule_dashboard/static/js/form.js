@@ -12,16 +12,20 @@ function focusWrong() {
   firstOf(wrong)?.focus();
 }
 
-function focusAfter(place, name, value, button) {
-  const again = value && [...place.querySelectorAll("button[data-swap]")].find((one) => one.value === value);
-  if (button?.dataset.focus === "last") { // of the list that has grown, not of one inside of it
-    const list = again?.closest("p").parentElement;
-    return firstOf([...list?.children ?? []].filter((one) => one.matches("[data-row]")).at(-1))?.focus();
+// The new row of a list that has grown, the button itself, after a removal the one that adds; else the same control.
+function focusAfter(place, target) {
+  const buttons = [...place.querySelectorAll("button[data-swap]")];
+  const value = target.value.replace(/^remove:(.*):\d+$/, "add:$1");
+  const again = target.matches("button") && buttons.find((one) => one.value === value);
+  if (again && target.dataset.focus === "last") {
+    firstOf([...again.closest("p").parentElement.children].filter((one) => one.matches("[data-row]")).at(-1))?.focus();
+  } else if (again) {
+    (again.disabled ? again.parentElement.querySelector("button:not([disabled])") : again)?.focus();
+  } else {
+    const same = [...place.querySelectorAll("[name]")].find((one) => one.name === target.name && (one.type !== "radio" || one.checked));
+    const large = [...place.querySelectorAll(".large")].find((one) => one.checkVisibility());
+    (target.name !== "action" && same || large || firstOf(place))?.focus();
   }
-  if (again && !again.disabled) return again.focus();
-  if (again) return again.parentElement.querySelector("button:not([disabled])")?.focus();
-  const named = name && [...place.querySelectorAll("[name]")].find((one) => one.name === name && (one.type !== "radio" || one.checked));
-  (named ?? firstOf(place.querySelector(".large")?.checkVisibility() ? place : place.querySelector(".fields") ?? place))?.focus();
 }
 
 // Sends the form with one more value, as its button would, and takes over one section and what will happen.
@@ -40,7 +44,7 @@ async function swap(target, name, value, part) {
       if (fresh) document.getElementById(id)?.replaceWith(document.adoptNode(fresh));
     }
     touched = true;
-    focusAfter(document.getElementById(part), target.name === "action" ? "" : target.name, target.value, target.matches("button") && target);
+    focusAfter(document.getElementById(part), target);
     form.dispatchEvent(new Event("swapped"));
   } catch {
     if (target.matches("button")) form.requestSubmit(target);
