@@ -195,7 +195,11 @@ def test_two_people_edit_and_the_second_decides(visit, server, javascript):
     page.get_by_role("button", name="Keep mine").click()
     expect(page).to_have_url(re.compile(f"/schedules/{id}$"))
     stored = server.get(f"schedules/{id}")
-    assert (stored["title"], stored["data"], stored["description"]) == ("Shared by her", {"message": "mine"}, "as it was")
+    assert (stored["title"], stored["data"], stored["description"]) == (
+        "Shared by her",
+        {"message": "mine"},
+        "as it was",
+    )
     assert stored["trigger"]["phrase"] == "every 2 hours"
 
 

@@ -136,7 +136,10 @@ class Schedules:
     def preview(self, items: list[Json], known: Any = ()) -> Json:
         self.world.note("schedules.preview", items)
         stored = [self.world.schedules.get(item["id"], {}) for item in items]
-        same = [all(old.get(name) == item[name] for name in ("title", "data")) for old, item in zip(stored, items)]
+        same = [
+            all(old.get(name) == item[name] for name in ("title", "data"))
+            for old, item in zip(stored, items, strict=True)
+        ]
         return {"items": [{"change": "unchanged" if is_same else "updated"} for is_same in same]}
 
     def revert(self, id: str) -> Json:
@@ -432,7 +435,7 @@ class Others:
             raise Conflict(f"The worker {gone[0]['id']} is up.")
         self.world.workers.remove(gone[0])
 
-    def preview(  # noqa: PLR0913 - as the client has it
+    def preview(
         self,
         trigger: Any,
         *,

@@ -195,7 +195,9 @@ def test_two_edits_are_put_side_by_side_and_nothing_is_lost(pages: Any, world: W
     assert "ada saved this 5 h ago." in page.text
     assert inputs(page)["title"] == "Mine"
     assert 'name="revision" value="9"' in page.text
-    rows = re.findall(r'<th scope="row">.*?>([^<]+)</a></th><td>.*?</span>([^<]*)</td><td>.*?</span>([^<]*)</td>', page.text)
+    rows = re.findall(
+        r'<th scope="row">.*?>([^<]+)</a></th><td>.*?</span>([^<]*)</td><td>.*?</span>([^<]*)</td>', page.text
+    )
     assert rows == [("Title", "Mine", "Theirs"), ("Url", "https://mine.example", "https://theirs.example")]
     assert 'class="theirs"' in page.text
     assert url not in page.text

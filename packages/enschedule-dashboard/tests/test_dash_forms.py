@@ -35,7 +35,11 @@ FETCH: dict[str, Any] = {
         "at": {"type": "string", "format": "date-time"},
         "hops": {
             "type": "array",
-            "items": {"type": "object", "required": ["url"], "properties": {"url": {"type": "string"}, "token": SECRET}},
+            "items": {
+                "type": "object",
+                "required": ["url"],
+                "properties": {"url": {"type": "string"}, "token": SECRET},
+            },
         },
     },
     "$defs": {
@@ -311,7 +315,7 @@ def test_a_value_of_several_shapes_shows_the_one_it_has(drawn: Any) -> None:
     form = forms.fill(SHAPES, {"target": {"kind": "mail", "to": "a@b.c"}})
     target = by_name(form)["data/target/kind"]
     assert (target.text, target.fixed) == ("mail", True)
-    posted = submitted(drawn(form), **{"action": "vary:data/target"})
+    posted = submitted(drawn(form), action="vary:data/target")
     assert posted["data/target:variant"] == "1"
     posted["data/target:variant"], posted["data/target"] = "2", "ops@example.org"
     again = forms.posted(SHAPES, posted)

@@ -105,8 +105,8 @@ class Triggers(Resource):
         """Return the trigger in words and its next slots; changes nothing.
 
         ``trigger`` is the short form (``"every day at 2 am"``) or a trigger object. With ``collisions`` the answer says
-        how many other schedules start in the minute of the first slot, and which minute near it is free; ``schedule_id``
-        is the schedule that the trigger is for, which is not counted. Raises
+        how many other schedules start in the minute of the first slot, and which minute near it is free;
+        ``schedule_id`` is the schedule that the trigger is for, which is not counted. Raises
         :class:`~enschedule_core.errors.InvalidTrigger`, whose ``errors`` say where the mistake is.
         """
         given = {

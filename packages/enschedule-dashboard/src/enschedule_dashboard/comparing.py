@@ -40,7 +40,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One member that both changed, or where the form's value is not what is stored now.
+    """One member where what stands in the form is not what is stored now.
 
     ``place`` is its JSON Pointer without the first slash, ``mine`` and ``theirs`` what stands there, in words.
     """
@@ -87,22 +87,28 @@ def read_marks(text: str) -> dict[str, str] | None:
 def differences(
     mine: Mapping[str, Any], theirs: Mapping[str, Any], before: Mapping[str, str] | None
 ) -> tuple[list[Difference], list[Difference]]:
-    """Return what the form says otherwise than what is stored: what was changed in the form, and what was not.
+    """Return what both changed, and what only they did; what was changed in the form alone is no difference.
 
-    ``before`` are the marks of the form as it was opened; without them everything counts as changed in the form.
+    ``mine`` and ``theirs`` are schedules as the form sends them, ``before`` the marks of the form as it was opened;
+    without them everything counts as changed by both.
     """
     ours, stored = members(mine), members({name: theirs.get(name) for name in mine})
-    changed: list[Difference] = []
-    untouched: list[Difference] = []
+    both: list[Difference] = []
+    only_theirs: list[Difference] = []
     for place in dict.fromkeys((*ours, *stored)):
         left, right = ours.get(place, _ABSENT), stored.get(place, _ABSENT)
-        if is_same(left, right) or _covers(place, ours, stored):
+        if left == right or _covers(place, ours, stored):
             continue
-        # A member that was empty and has members now counts by what it was: nothing that was marked below it.
-        is_ours = before is None or (_ABSENT if left is _ABSENT else _mark(left)) != before.get(place, _ABSENT)
-        found = Difference(place, _label(place), _words(left), _words(right))
-        (changed if is_ours else untouched).append(found)
-    return changed, untouched
+        was = _ABSENT if before is None else before.get(place, _ABSENT)
+        left_changed, right_changed = (before is None or _marked(side) != was for side in (left, right))
+        if right_changed:
+            found = Difference(place, _label(place), _words(left), _words(right))
+            (both if left_changed else only_theirs).append(found)
+    return both, only_theirs
+
+
+def _marked(value: Any) -> Any:
+    return value if value is _ABSENT else _mark(value)
 
 
 def _covers(place: str, ours: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
@@ -148,31 +154,17 @@ def _unescaped(part: str) -> str:
     return part
 
 
-def is_same(mine: Any, theirs: Any) -> bool:
-    """Compare as far as the form knows: members that only the server fills in do not count."""
-    if mine is _ABSENT or theirs is _ABSENT:
-        return mine is theirs
-    if isinstance(mine, Mapping) and isinstance(theirs, Mapping) and "kind" in mine and "timezone" in theirs:
-        own = "phrase" if mine["kind"] == "phrase" else None
-        limits = all(mine.get(name) == theirs.get(name) for name in ("starts_at", "ends_at", "max_runs"))
-        if own:
-            same = mine["phrase"] == theirs.get("phrase") and mine.get("timezone") == theirs["timezone"]
-        else:
-            known = {name: value for name, value in mine.items() if value is not None}
-            same = not theirs.get("phrase") and all(theirs.get(name) == value for name, value in known.items())
-        return limits and same
-    return bool(mine == theirs)
-
-
 def _words(value: Any) -> str:
     if value is _ABSENT or value is None or value in ("", [], {}):
         return "nothing"
-    if isinstance(value, Mapping) and value.get("kind") and "timezone" in value:
-        said = value.get("phrase") or value.get("expression") or value.get("at") or value["kind"]
-        every = f"every {value['seconds']} s" if value.get("seconds") is not None and not value.get("phrase") else said
+    if isinstance(value, Mapping) and "kind" in value and "timezone" in value:
+        every = f"every {value['seconds']} s" if "seconds" in value else value["kind"]
+        said = value.get("phrase") or value.get("expression") or value.get("at") or every
         limits = [f"{name[:-3]} {value[name]}" for name in ("starts_at", "ends_at") if value.get(name)]
-        return ", ".join([str(every), str(value["timezone"]), *limits])
-    text = ", ".join(value) if isinstance(value, list) and all(isinstance(part, str) for part in value) else as_text(value)
+        return ", ".join([str(said), str(value["timezone"]), *limits])
+    text = (
+        ", ".join(value) if isinstance(value, list) and all(isinstance(part, str) for part in value) else as_text(value)
+    )
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

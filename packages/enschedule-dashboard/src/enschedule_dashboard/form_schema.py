@@ -133,7 +133,9 @@ class _Builder:
         for word in ("oneOf", "anyOf"):
             parts = _parts(schema, word)
             if len(parts) > 1:
-                inner = [self._shapes(self.resolve(part)[0], level + 1) if level < _NESTED_MAX else [] for part in parts]
+                inner = [
+                    self._shapes(self.resolve(part)[0], level + 1) if level < _NESTED_MAX else [] for part in parts
+                ]
                 return [one for part, several in zip(parts, inner, strict=True) for one in several or [dict(part)]]
         types = _types(schema)
         if len(types) < 2:

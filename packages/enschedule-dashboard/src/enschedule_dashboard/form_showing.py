@@ -1,4 +1,4 @@
-"""A value put into its control. What the control cannot show is shown as JSON, at its place: nothing is ever dropped."""
+"""A value put into its control. What a control cannot show stands there as JSON: nothing is ever dropped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def as_json(found: Field, text: str) -> None:
 
 def rest_of(found: Field, text: str) -> Field:
     """Return the field for the members of a group that the schema does not name."""
-    return Field((*found.path, "*"), f"{found.name}/*", Kind.JSON, "Other data", description="A JSON object.", text=text)
+    return Field(
+        (*found.path, "*"), f"{found.name}/*", Kind.JSON, "Other data", description="A JSON object.", text=text
+    )
 
 
 def _show_group(found: Field, value: Any) -> bool:

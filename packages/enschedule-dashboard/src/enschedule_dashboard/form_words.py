@@ -45,7 +45,7 @@ def placeholder(found: Field, schema: Mapping[str, Any]) -> str:
 
 
 def limits(kind: Kind, schema: Mapping[str, Any]) -> str:
-    """Return what bounds a value, as a sentence: ``1 to 9.``, ``At most 200 characters.``"""
+    """Return what bounds a value, as a sentence such as ``1 to 9.`` or ``At most 200 characters.``."""
     if kind in (Kind.INTEGER, Kind.NUMBER):
         least, most = schema.get("minimum"), schema.get("maximum")
         over, under = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
@@ -65,6 +65,7 @@ def limits(kind: Kind, schema: Mapping[str, Any]) -> str:
 
 
 def figure(value: Any) -> str:
+    """Return a bound as it is written: ``8,000``, and 30 for 30.0."""
     whole = isinstance(value, float) and value.is_integer()
     return f"{int(value) if whole else value:,}" if isinstance(value, int | float) else str(value)
 

@@ -18,7 +18,7 @@ from enschedule_dashboard.form_fields import Field, Kind, Row
 from enschedule_dashboard.form_reading import read_value
 from enschedule_dashboard.form_schema import is_form, root_of
 from enschedule_dashboard.form_showing import add_row, show
-from enschedule_dashboard.form_values import ABSENT, Posted, parse_json
+from enschedule_dashboard.form_values import Posted, parse_json
 
 _KEY = re.compile(r'^(\s*)("(?:[^"\\]|\\.)*")(:.*)$')
 _UNIONS_DEEP = 6

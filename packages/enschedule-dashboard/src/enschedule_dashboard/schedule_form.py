@@ -17,7 +17,13 @@ from enschedule_dashboard.policy_form import PolicyForm
 from enschedule_dashboard.when_form import WhenForm
 
 _OWN = ("title", "id", "description", "tags", "priority", "handler")
-_PLACES = {"title": "title", "description": "description", "tags": "tags", "priority": "priority", "trigger": "step-when"}
+_PLACES = {
+    "title": "title",
+    "description": "description",
+    "tags": "tags",
+    "priority": "priority",
+    "trigger": "step-when",
+}
 
 
 @dataclass(slots=True)
@@ -143,10 +149,11 @@ def compare(form: ScheduleForm, current: Schedule, *, take: str = "") -> Schedul
     ``take`` is the place of a member whose stored value replaces what was typed. A form that cannot be read is returned
     as it is, with its errors.
     """
-    mine = form.body()
+    mine, theirs = form.body(), of_schedule(current, form.handler).body()
     if mine is None:
         return form
-    theirs = {**current, "handler": f"{current['handler']['id']}@{current['handler']['version']}"}
+    theirs = {**(theirs or {**current}), "handler": f"{current['handler']['id']}@{current['handler']['version']}"}
+    theirs["group"] = mine.get("group")  # who owns it is not compared: the form says it only where that was changed
     before = comparing.read_marks(form.opened)
     both, untouched = comparing.differences(mine, theirs, before)
     both = [found for found in both if found.place != take]

@@ -24,17 +24,17 @@ def carry(when: WhenForm, *, always: bool) -> None:
     Where that cannot be said in the new way, or cannot be read, they stay as they are; without ``always`` also where
     something stands in them already.
     """
-    if when.was == when.mode or when.mode == "manual" or not (always or when.is_empty):
+    if when.mode in (when.was, "manual") or not (always or when.is_empty):
         return
     trigger = dataclasses.replace(when, mode=when.was, errors={}).trigger() if when.was else None
     meant = None if trigger is None else _ask(trigger)
     if meant is None or not meant["next"]:
         return
     if when.mode == "cron":
-        texts = (str(found["expression"]) for found in _same(meant, [meant["expression"], *_intervals(meant)]))
-        when.cron = next(texts, when.cron)
+        found = next(_same(meant, [meant["expression"], *_intervals(meant)]), None)
+        when.cron = found["expression"] if found else when.cron
     elif when.mode == "words":
-        texts = iter([when.phrase, meant["description"], *_intervals(meant), meant["next"][0]])
+        texts = [when.phrase, meant["description"], *_intervals(meant), meant["next"][0]]
         when.phrase = next((text for text in texts if any(_same(meant, [text], kinds=None))), when.phrase)
     elif when.mode == "every":
         gap = _gap(meant)

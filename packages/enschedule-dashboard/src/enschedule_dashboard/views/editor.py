@@ -161,7 +161,8 @@ def _beside(form: ScheduleForm, current: Schedule, *, take: str = "") -> Schedul
     found = schedule_form.compare(form, current, take=take)
     if found.compared:
         newest = client().schedules.history(current["id"], limit=1)["items"]
-        found.compared.by = newest[0]["by"] or "" if newest else ""
+        by = newest[0]["by"] if newest else ""
+        found.compared.by = "" if by == "local" else by
         found.compared.at = newest[0]["at"] if newest else ""
     return found
 

@@ -39,5 +39,7 @@ def preview_trigger(body: dict[str, Any]) -> Response:
     trigger = from_wire(body[given[0]], default_timezone=zone, field=given[0], now=after)
     found = preview(trigger, after=after, count=body["count"]).as_dict()
     own_id = body.get("schedule_id")
-    others = of_trigger(context().database, actor(), trigger, after=after, own_id=own_id) if body["collisions"] else None
+    others = (
+        of_trigger(context().database, actor(), trigger, after=after, own_id=own_id) if body["collisions"] else None
+    )
     return answer({**found, "collisions": others})

@@ -59,7 +59,7 @@ def of_trigger(
     }
 
 
-def _free(trigger: Trigger, own: int, start: int, taken: set[int]) -> dict[str, str] | None:
+def _free(trigger: Trigger, own: int, start: int, taken: set[int]) -> dict[str, Any] | None:
     later = range(own + MINUTE, start + HOUR, MINUTE)
     earlier = range(own - MINUTE, start - MINUTE, -MINUTE)
     for minute in (*later, *earlier):

@@ -203,9 +203,7 @@ def earliest(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[An
     )
 
 
-def planned(
-    tx: Transaction, scope: Scope, end: int, limit: int, *, without: int | None = None
-) -> list[Row[Any]]:
+def planned(tx: Transaction, scope: Scope, end: int, limit: int, *, without: int | None = None) -> list[Row[Any]]:
     """Return what is planned before ``end``, schedules alike as one row; ``without`` is the key of one to leave out.
 
     Columns: trigger, slots_fired (0 where it does not matter), goes_on_at, number (of schedules), key (of one of them).
