@@ -11,11 +11,13 @@ import pytest
 def crowd(api: Any) -> None:
     """Three at 13:30, one at 13:31, one in every minute, one that is paused."""
     for id in ("a", "b"):
-        api.ok("PUT", f"schedules/{id}", {"handler": "echo", "schedule": "every day at 13:30"})
-    api.ok("PUT", "schedules/c", {"handler": "echo", "schedule": "30 13 * * *", "title": "Third"})
-    api.ok("PUT", "schedules/d", {"handler": "echo", "schedule": "31 * * * *"})
-    api.ok("PUT", "schedules/tick", {"handler": "echo", "schedule": "every 10 seconds"})
-    api.ok("PUT", "schedules/off", {"handler": "echo", "schedule": "every day at 13:30", "paused": True})
+        api.ok("PUT", f"schedules/{id}", {"handler": "echo", "schedule": "every day at 13:30", "timezone": "UTC"})
+    api.ok("PUT", "schedules/c", {"handler": "echo", "schedule": "30 13 * * *", "title": "Third", "timezone": "UTC"})
+    api.ok("PUT", "schedules/d", {"handler": "echo", "schedule": "31 * * * *", "timezone": "UTC"})
+    api.ok("PUT", "schedules/tick", {"handler": "echo", "schedule": "every 10 seconds", "timezone": "UTC"})
+    api.ok(
+        "PUT", "schedules/off", {"handler": "echo", "schedule": "every day at 13:30", "paused": True, "timezone": "UTC"}
+    )
 
 
 def collisions(api: Any, schedule: Any, **more: Any) -> Any:
@@ -57,13 +59,13 @@ def test_the_free_minute_is_said_as_the_trigger_was(api: Any, schedule: Any, fre
 
 
 def test_at_the_end_of_an_hour_a_minute_before_is_free(api: Any) -> None:
-    api.ok("PUT", "schedules/last", {"handler": "echo", "schedule": "59 * * * *"})
+    api.ok("PUT", "schedules/last", {"handler": "echo", "schedule": "59 * * * *", "timezone": "UTC"})
     assert collisions(api, "every day at 13:59")["free"]["schedule"] == "every day at 13:58"
 
 
 def test_an_hour_without_a_free_minute_has_none(api: Any) -> None:
     for minute in range(60):
-        api.ok("PUT", f"schedules/m{minute}", {"handler": "echo", "schedule": f"{minute} 14 * * *"})
+        api.ok("PUT", f"schedules/m{minute}", {"handler": "echo", "schedule": f"{minute} 14 * * *", "timezone": "UTC"})
     assert collisions(api, "every day at 14:10") == {
         "at": "2026-11-24T14:10:00Z",
         "count": 1,
