@@ -158,6 +158,9 @@ def kind_of(field: dict[str, Any]) -> str:
     """Return the type of a field in words: ``one of GET, POST``, ``list of whole numbers``, ``text (uri)``."""
     if field.get("enum"):
         return "one of " + ", ".join("nothing" if value is None else str(value) for value in field["enum"])
+    shapes = field.get("oneOf") or field.get("anyOf")
+    if shapes and "type" not in field:
+        return " or ".join(str(shape.get("title") or kind_of(shape)).lower() for shape in shapes)
     kinds = field.get("type") or "anything"
     listed = [_KINDS.get(kind, kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]
     items = field.get("items")
