@@ -112,6 +112,7 @@ def pages_of(runs: dict[str, int]) -> dict[str, str]:
         "choose": "/schedules/new",
         "new fetch": "/schedules/new?handler=fetch",
         "new report": "/schedules/new?handler=report",
+        "new order": "/schedules/new?handler=order",
         "new hostile": "/schedules/new?handler=hostile",
         **schedules,
         "runs": "/runs",

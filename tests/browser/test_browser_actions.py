@@ -132,19 +132,20 @@ def test_a_run_is_run_again_with_the_data_it_had_and_with_todays(page, server):
 
 def test_a_handler_is_run_once_without_a_schedule(page):
     page.goto("/handlers/log-job")
-    page.get_by_label("Data, as JSON").fill('{"message": "once only"}')
+    page.get_by_label("Message").fill("once only")
     page.get_by_role("button", name="Run once").click()
     expect(page.get_by_role("list", name="Output")).to_contain_text("once only")
 
 
 def test_what_a_handler_refuses_stands_at_its_data(page):
     page.goto("/handlers/report")
-    page.get_by_label("Data, as JSON").fill('{"title": "x", "format": "docx", "to": {"street": "y"}}')
+    page.get_by_role("button", name="JSON", exact=True).click()
+    field = page.get_by_label("Data as JSON")
+    field.fill('{"title": "x", "format": "docx", "to": {"street": "y"}}')
     page.get_by_role("button", name="Run once").click()
-    field = page.get_by_label("Data, as JSON")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_value(re.compile("docx"))
-    expect(page.locator("#data-error")).to_contain_text("data.format")
+    expect(page.locator("#data-json-error")).to_contain_text("Must be one of: pdf, html, csv.")
 
 
 def test_schedules_are_found_by_words_and_filters(page, server):

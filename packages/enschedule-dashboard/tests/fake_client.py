@@ -135,6 +135,15 @@ class Schedules:
             raise Conflict(f"There is already a schedule {body['id']}.", errors=[FieldError("id", "This id is taken.")])
         return self._save(body, "created")
 
+    def preview(self, items: list[Json], known: Any = ()) -> Json:
+        self.world.note("schedules.preview", items)
+        stored = [self.world.schedules.get(item["id"], {}) for item in items]
+        same = [
+            all(old.get(name) == item[name] for name in ("title", "data"))
+            for old, item in zip(stored, items, strict=True)
+        ]
+        return {"items": [{"change": "unchanged" if is_same else "updated"} for is_same in same]}
+
     def revert(self, id: str) -> Json:
         self.world.note("schedules.revert", id)
         found = self._find(id)
@@ -179,7 +188,7 @@ class Schedules:
 
     def run(self, id: str, data: Json | None = None, idempotency_key: str | None = None) -> Json:
         owner = self._find(id)
-        self.world.note("schedules.run", id, data)
+        self.world.note("schedules.run", id, data, idempotency_key)
         made = run(
             max(self.world.runs) + 1,
             owner,
@@ -429,7 +438,14 @@ class Others:
         self.world.workers.remove(gone[0])
 
     def preview(
-        self, trigger: Any, *, timezone: str | None = None, after: Any = None, count: int | None = None
+        self,
+        trigger: Any,
+        *,
+        timezone: str | None = None,
+        after: Any = None,
+        count: int | None = None,
+        collisions: bool | None = None,
+        schedule_id: str | None = None,
     ) -> Json:
         self.world.note("triggers.preview", trigger, timezone)
         text = (
@@ -457,6 +473,14 @@ class Others:
             "description": "At 02:30 every day",
             "next": [at(days=day, hours=12) for day in range(count or 5)],
             "notes": ["28 Mar 2027: 02:30 does not exist. It runs at 03:00."],
+            "collisions": {
+                "at": at(hours=12),
+                "count": 14,
+                "schedules": [{"id": "invoice-export", "title": "Invoice export"}],
+                "free": {"at": at(hours=12, seconds=420), "schedule": "every day at 02:37"},
+            }
+            if collisions
+            else None,
         }
 
     def stats_runs(self, **filters: Any) -> Json:

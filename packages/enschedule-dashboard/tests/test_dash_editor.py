@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from fake_client import World
+from submitting import submitted
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from enschedule_core.errors import InvalidInput, StaleRevision
@@ -84,8 +86,9 @@ def test_an_error_of_the_api_stands_at_its_field_and_nothing_typed_is_lost(pages
     typed = FORM | {
         "data/url": "shop.example.org",
         "description": "kept too",
-        "data/headers:key": "A",
-        "data/headers:value": "b",
+        "data/headers:row": "0",
+        "data/headers#0:key": "A",
+        "data/headers#0": "b",
     }
     page = pages.post("/schedules/new", data=typed)
     assert page.status_code == 422
@@ -94,8 +97,9 @@ def test_an_error_of_the_api_stands_at_its_field_and_nothing_typed_is_lost(pages
     assert 'name="data/url" value="shop.example.org"' in page.text
     assert "aria-invalid" in page.text
     assert "kept too" in page.text
-    assert 'name="data/headers:value" value="b"' in page.text
+    assert re.search(r'name="data/headers#0" value="b"', page.text)
     assert "1 field needs attention" in page.text
+    assert '<a href="#f-data-2f-url">URL</a>' in page.text
 
 
 def test_what_cannot_be_read_is_never_sent(pages: Any, world: World) -> None:
@@ -131,7 +135,7 @@ def test_a_mistake_in_the_phrase_is_underlined_and_its_suggestion_can_be_taken(p
 
 
 def test_buttons_inside_the_form_save_nothing(pages: Any, world: World) -> None:
-    for action in ("preview", "to_json", "to_form", "add:data/headers", "remove:data/headers:0"):
+    for action in ("preview", "mode", "to_json", "to_form", "add:data/headers", "remove:data/headers:0", "vary:data/x"):
         assert pages.post("/schedules/new", data=FORM | {"action": action}).status_code == 200
     assert asked(world, "schedules.create") == []
 
@@ -142,7 +146,7 @@ def test_form_and_json_show_the_same_data(pages: Any, world: World) -> None:
     text = '{"url": "https://a.example", "headers": {"X": "1"}}'
     back = pages.post("/schedules/new", data=FORM | {"data_mode": "json", "data_json": text, "action": "to_form"})
     assert inputs(back)["data/url"] == "https://a.example"
-    assert 'name="data/headers:key" value="X"' in back.text
+    assert 'name="data/headers#0:key" value="X"' in back.text
     pages.post("/schedules/new", data=FORM | {"data_mode": "json", "data_json": text})
     assert asked(world, "schedules.create")[0][1]["data"] == {"url": "https://a.example", "headers": {"X": "1"}}
 
@@ -165,20 +169,80 @@ def test_an_edit_changes_what_was_changed_against_the_revision_it_saw(pages: Any
     assert "id" not in body
 
 
-def test_somebody_elses_edit_is_named_and_ours_is_kept(
-    pages: Any, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    current = world.schedules["invoice-export"] | {"title": "Theirs", "revision": 9}
+@pytest.fixture
+def stale(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Somebody has saved invoice-export meanwhile; returns what is stored now, to be changed."""
 
-    def patch(*_: Any, **__: Any) -> Any:
-        raise StaleRevision(extra={"current": current})
+    def patch(_: Any, id: str, body: Any, if_match: Any = None) -> Any:
+        if if_match != world.schedules[id]["revision"]:
+            raise StaleRevision(extra={"current": world.schedules[id]})
+        world.note("schedules.patch", id, body, if_match)
+        world.schedules[id].update(body, handler=world.schedules[id]["handler"])
+        return world.schedules[id] | {"change": "updated"}
 
     monkeypatch.setattr("fake_client.Schedules.patch", patch)
-    page = pages.post("/schedules/invoice-export/edit", data=FORM | {"title": "Mine", "revision": "7"})
+    return world.schedules["invoice-export"]
+
+
+def test_two_edits_are_put_side_by_side_and_nothing_is_lost(pages: Any, world: World, stale: dict[str, Any]) -> None:
+    opened = submitted(pages.get("/schedules/invoice-export/edit").text)
+    url = stale["data"]["url"]
+    stale.update(revision=9, title="Theirs", description="New words", data={"url": "https://theirs.example"})
+    typed = MultiDict([*opened.items(multi=True)])
+    typed["title"], typed["data/url"], typed["action"] = "Mine", "https://mine.example", "save"
+    page = pages.post("/schedules/invoice-export/edit", data=typed)
     assert page.status_code == 412
+    assert "ada saved this 5 h ago." in page.text
     assert inputs(page)["title"] == "Mine"
     assert 'name="revision" value="9"' in page.text
-    assert re.search(r"Different in what is stored now: [^.]*title", page.text)
+    rows = re.findall(
+        r'<th scope="row">.*?>([^<]+)</a></th><td>.*?</span>([^<]*)</td><td>.*?</span>([^<]*)</td>', page.text
+    )
+    assert rows == [("Title", "Mine", "Theirs"), ("Url", "https://mine.example", "https://theirs.example")]
+    assert 'class="theirs"' in page.text
+    assert url not in page.text
+    # What was not changed here is as they saved it; of the others one can be taken.
+    assert "New words</textarea>" in page.text
+    kept = submitted(page.text, action="theirs:title")
+    assert kept["data/url"] == "https://mine.example"
+    again = pages.post("/schedules/invoice-export/edit", data=kept)
+    assert (inputs(again)["title"], inputs(again)["data/url"]) == ("Theirs", "https://mine.example")
+    pages.post("/schedules/invoice-export/edit", data=submitted(again.text, action="save"))
+    _, _, body, revision = asked(world, "schedules.patch")[-1]
+    assert (revision, body["title"], body["description"]) == (9, "Theirs", "New words")
+    assert body["data"]["url"] == "https://mine.example"
+
+
+def test_a_form_that_is_sent_twice_saves_and_runs_once(pages: Any, world: World, stale: dict[str, Any]) -> None:
+    form = submitted(pages.get("/schedules/new?handler=fetch").text)
+    form["title"], form["when_phrase"], form["action"] = "Check web shop", "every day at 02:30", "save_run"
+    first, second = (pages.post("/schedules/new", data=form) for _ in range(2))
+    assert (first.status_code, second.status_code) == (303, 303)
+    keys = [call[3] for call in asked(world, "schedules.run")]
+    assert keys[0]
+    assert keys[0] == keys[1]
+    other = form.copy()
+    other["once"] = "0" * 32
+    other["data/url"] = "https://other.example"
+    assert pages.post("/schedules/new", data=other).status_code == 409  # not the same again: the id is taken
+    edited = submitted(pages.get("/schedules/invoice-export/edit").text, action="save")
+    edited["title"] = "Renamed"
+    assert pages.post("/schedules/invoice-export/edit", data=edited).status_code == 303
+    stale["revision"] = 8
+    assert pages.post("/schedules/invoice-export/edit", data=edited).status_code == 303
+
+
+def test_another_way_to_say_when_keeps_what_was_meant(pages: Any) -> None:
+    changed = FORM | {"when_was": "words", "when_mode": "cron", "action": "mode"}
+    page = pages.post("/schedules/new", data=changed)
+    assert inputs(page)["when_cron"] == "30 2 * * *"
+    every = pages.post("/schedules/new", data=changed | {"when_mode": "every"})
+    assert (inputs(every)["when_every"], "<option selected>days" in every.text) == ("1", True)
+    once = pages.post("/schedules/new", data=changed | {"when_mode": "once"})
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", inputs(once)["when_at"])
+    # Without script the page is sent later, and what was typed by then is what is meant.
+    typed = pages.post("/schedules/new", data=changed | {"when_cron": "5 4 * * *", "action": "preview"})
+    assert inputs(typed)["when_cron"] == "5 4 * * *"
 
 
 def test_an_error_that_belongs_to_no_field_stands_above_the_form(pages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +260,16 @@ def test_a_clone_is_a_new_schedule_with_the_same_values(pages: Any) -> None:
     assert inputs(page)["title"] == "Invoice export (copy)"
     assert 'action="/schedules/new"' in page.text
     assert 'name="revision"' not in page.text
+    assert 'name="cloned" value="invoice-export"' in page.text
+
+
+def test_a_clone_keeps_a_secret_that_is_not_shown(pages: Any, world: World) -> None:
+    world.handlers["fetch"]["schema"]["properties"]["token"] = {"type": "string", "format": "password"}
+    world.schedules["invoice-export"]["data"]["token"] = "s3cret"
+    page = pages.get("/schedules/invoice-export/clone")
+    assert "s3cret" not in page.text
+    pages.post("/schedules/new", data=submitted(page.text, action="save"))
+    assert asked(world, "schedules.create")[0][1]["data"]["token"] == "s3cret"
 
 
 def test_the_preview_answers_with_the_parts_that_script_exchanges(pages: Any, world: World) -> None:
@@ -204,7 +278,8 @@ def test_the_preview_answers_with_the_parts_that_script_exchanges(pages: Any, wo
     assert page.text.count('id="outlook"') == 1
     assert "<html" not in page.text
     assert "At 02:30 every day" in page.text
-    assert "other schedules start in the same minute" in page.text
+    assert "14 other schedules start in this minute." in page.text
+    assert 'name="use" value="phrase:every day at 02:37"' in page.text
     assert pages.post("/preview", data={"when_mode": "words"}).status_code == 200
     assert [call for call in world.calls if call[0].startswith("schedules.create")] == []
 

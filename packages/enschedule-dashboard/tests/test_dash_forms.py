@@ -6,12 +6,18 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from schemas import schemas_with_data
+from submitting import submitted
 from werkzeug.datastructures import MultiDict
 
 from enschedule_core.errors import FieldError
 from enschedule_dashboard import forms
-from enschedule_dashboard.form_fields import Field, Kind
+from enschedule_dashboard.app import create_app
+from enschedule_dashboard.form_fields import Field
+from enschedule_dashboard.settings import DashboardSettings
 
+SECRET = {"type": "string", "format": "password"}
 FETCH: dict[str, Any] = {
     "type": "object",
     "required": ["url"],
@@ -26,13 +32,22 @@ FETCH: dict[str, Any] = {
         "token": {"type": "string", "format": "password"},
         "proxy": {"$ref": "#/$defs/Proxy"},
         "steps": {"type": "array", "items": {"type": "object"}},
+        "at": {"type": "string", "format": "date-time"},
+        "hops": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["url"],
+                "properties": {"url": {"type": "string"}, "token": SECRET},
+            },
+        },
     },
     "$defs": {
         "Proxy": {
             "type": "object",
             "properties": {
                 "host": {"type": "string"},
-                "port": {"type": "integer"},
+                "port": {"type": "integer", "minimum": 1, "maximum": 65535},
                 "on": {"type": "boolean", "default": False},
             },
         }
@@ -45,20 +60,13 @@ def by_name(form: forms.DataForm) -> dict[str, Field]:
     return {found.name: found for found in form.walk()}
 
 
-def post_of(form: forms.DataForm) -> MultiDict[str, str]:
-    """Return what a browser posts for the form as it stands."""
-    posted: list[tuple[str, str]] = [("data_mode", form.mode), ("data_json", form.json_text)]
-    for found in form.walk():
-        if found.kind is Kind.JSON:
-            posted.append((f"{found.name}:json", found.text))
-        elif found.kind is Kind.PAIRS:
-            for key, value in found.rows:
-                posted += [(f"{found.name}:key", key), (f"{found.name}:value", value)]
-        elif found.kind is Kind.BOOLEAN:
-            posted += [(found.name, "on")] if found.checked else []
-        elif found.kind is not Kind.GROUP:
-            posted.append((found.name, found.text.replace("\n", "\r\n")))
-    return MultiDict(posted)
+@pytest.fixture(scope="module")
+def drawn():
+    """Return a function that draws a form as the page does."""
+    app = create_app(lambda _token, _address: None, DashboardSettings(secret_key="k" * 32))  # type: ignore[arg-type,return-value]
+    with app.test_request_context():
+        macros: Any = app.jinja_env.get_template("components/fields.html").module
+        yield lambda form: str(macros.data_form(form))
 
 
 def test_each_value_gets_the_control_that_suits_it() -> None:
@@ -66,10 +74,10 @@ def test_each_value_gets_the_control_that_suits_it() -> None:
     assert {name: str(field.kind) for name, field in found.items()} == {
         "data/url": "text",
         "data/method": "choice",
-        "data/headers": "pairs",
+        "data/headers": "map",
         "data/body": "long_text",
         "data/timeout_seconds": "number",
-        "data/expect_status": "lines",
+        "data/expect_status": "numbers",
         "data/verify": "boolean",
         "data/token": "secret",
         "data/proxy": "group",
@@ -77,11 +85,15 @@ def test_each_value_gets_the_control_that_suits_it() -> None:
         "data/proxy/port": "integer",
         "data/proxy/on": "boolean",
         "data/steps": "json",
+        "data/at": "instant",
+        "data/hops": "list",
     }
     assert found["data/url"].label == "URL"
     assert found["data/url"].input_type == "url"
     assert (found["data/timeout_seconds"].label, found["data/timeout_seconds"].unit) == ("Timeout", "seconds")
     assert found["data/timeout_seconds"].placeholder == "10"
+    assert found["data/proxy/port"].hint == "1 to 65,535."
+    assert found["data/method"].is_radio
 
 
 FULL = {
@@ -95,6 +107,8 @@ FULL = {
     "token": "s3cret",
     "proxy": {"host": "p", "port": 3128, "on": True},
     "steps": [{"a": [1, None]}, {}],
+    "at": "2026-03-28T09:30:00Z",
+    "hops": [{"url": "a", "token": "t1"}, {"url": "b", "token": "t2"}],
 }
 
 
@@ -110,17 +124,35 @@ FULL = {
         {"url": "x", "verify": True, "unknown": {"kept": True}},
         {"url": "x", "verify": True, "proxy": {"host": "p", "more": 1, "on": False}},
         {"url": "x", "verify": True, "timeout_seconds": 10, "method": "PUT"},
+        {},
+        {"proxy": {}, "headers": {}, "expect_status": [], "hops": [], "steps": [], "body": None, "url": " "},
+        {"at": "2026-03-28T09:30:00.123456Z"},
+        {"at": "28 March", "hops": [{"url": ""}, {}, None, 5]},
+        {"token": {"$sealed": "x"}, "url": {"$secret": "ERP_URL"}},
     ],
 )
-def test_opening_and_saving_changes_nothing(data: dict[str, Any]) -> None:
+def test_opening_and_saving_changes_nothing(data: dict[str, Any], drawn: Any) -> None:
     form = forms.fill(FETCH, data)
-    again = forms.read(FETCH, post_of(form), base=data)
+    again = forms.read(FETCH, submitted(drawn(form)), base=data)
     assert [error.message for found in again.walk() for error in found.errors] == []
     assert again.data == data
 
 
-def test_the_raw_json_says_the_same_as_the_form() -> None:
-    form = forms.read(FETCH, post_of(forms.fill(FETCH, FULL)), base=FULL)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(schemas_with_data())
+def test_whatever_is_valid_survives_the_form_and_the_way_back(drawn: Any, made: tuple[Any, Any]) -> None:
+    schema, data = made
+    form = forms.fill(schema, data)
+    again = forms.read(schema, submitted(drawn(form)), base=data)
+    assert [(found.name, error.message) for found in again.walk() for error in found.errors] == []
+    assert json.dumps(again.data, sort_keys=True) == json.dumps(data, sort_keys=True)
+    # What was read is drawn again as it stands there, by every button inside of the form.
+    third = forms.read(schema, submitted(drawn(again)), base=data)
+    assert json.dumps(third.data, sort_keys=True) == json.dumps(data, sort_keys=True)
+
+
+def test_the_raw_json_says_the_same_as_the_form(drawn: Any) -> None:
+    form = forms.read(FETCH, submitted(drawn(forms.fill(FETCH, FULL))), base=FULL)
     assert json.loads(form.json_text) == FULL
     again = forms.read(FETCH, MultiDict([("data_mode", "json"), ("data_json", form.json_text)]))
     assert again.data == FULL
@@ -202,7 +234,7 @@ def test_errors_of_the_api_go_to_the_field_they_name() -> None:
     )
     found = by_name(form)
     assert [
-        found[name].errors[0].message for name in ("data/url", "data/headers", "data/steps", "data/proxy/port")
+        found[name].errors[0].message for name in ("data/url", "data/headers#0", "data/steps", "data/proxy/port")
     ] == [
         "Not a URL.",
         "Too long.",
@@ -213,36 +245,122 @@ def test_errors_of_the_api_go_to_the_field_they_name() -> None:
     assert [error.field for error in others] == ["title"]
 
 
-def test_rows_of_a_map_are_added_and_removed() -> None:
-    form = forms.fill(FETCH, {"url": "x", "headers": {"A": "1", "B": "2"}})
-    forms.edit_rows(form, "add:data/headers")
-    forms.edit_rows(form, "remove:data/headers:0")
-    forms.edit_rows(form, "remove:data/headers:99")
-    forms.edit_rows(form, "remove:data/url:0")
-    forms.edit_rows(form, "nonsense")
-    assert by_name(form)["data/headers"].rows == [("B", "2"), ("", "")]
+def test_rows_are_added_moved_and_removed(drawn: Any) -> None:
+    form = forms.fill(FETCH, {"url": "x", "headers": {"A": "1", "B": "2"}, "hops": FULL["hops"]})
+    for action in ("add:data/headers", "remove:data/headers:0", "remove:data/headers:99", "remove:data/url:0", "x", ""):
+        forms.edit(form, action)
+    assert [(row.key, row.value.text) for row in by_name(form)["data/headers"].rows] == [("B", "2"), ("", "")]
+    for action in ("up:data/hops:1", "up:data/hops:1", "down:data/hops:1", "down:data/hops:1", "up:data/hops:1"):
+        forms.edit(form, action)
+    assert [row.id for row in by_name(form)["data/hops"].rows] == ["1", "0"]
+    again = forms.read(FETCH, submitted(drawn(form)), base=FULL)
+    # A secret that is not shown goes where its row goes.
+    assert again.data is not None
+    assert again.data["hops"] == [{"url": "b", "token": "t2"}, {"url": "a", "token": "t1"}]
+    assert again.data["headers"] == {"B": "2"}
+    for action in ("remove:data/hops:0", "remove:data/hops:1"):
+        forms.edit(again, action)
+    assert forms.read(FETCH, submitted(drawn(again)), base=FULL).data["hops"] == []  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         ([("Accept", "a"), ("Accept", "b")], "“Accept” is there twice. Keep one."),
-        ([("", "alone")], "“alone” has no name."),
+        ([("", "alone")], "This has no name."),
     ],
 )
 def test_a_map_needs_names_and_each_of_them_once(rows: list[tuple[str, str]], message: str) -> None:
     posted = [("data/url", "x")]
-    for key, value in rows:
-        posted += [("data/headers:key", key), ("data/headers:value", value)]
+    for index, (key, value) in enumerate(rows):
+        name = f"data/headers#{index}"
+        posted += [("data/headers:row", str(index)), (f"{name}:key", key), (name, value)]
     form = forms.read(FETCH, MultiDict(posted))
-    assert by_name(form)["data/headers"].errors[0].message == message
+    errors = [error.message for found in form.walk() for error in found.errors]
+    assert errors == [message]
+    assert form.data is None
 
 
-def test_names_with_slashes_and_dots_find_their_way_back() -> None:
+def test_an_error_stands_at_the_control_of_its_row() -> None:
+    form = forms.fill(FETCH, {**FULL, "headers": {"X-A.b": "1", "Accept": "2"}})
+    places = ["data.hops.1.url", "data.headers.X-A.b", "data.hops.1.nothing", "data.hops"]
+    form.place([FieldError(place, place) for place in places])
+    found = {name: field.errors[0].field for name, field in by_name(form).items() if field.errors}
+    assert found == {
+        "data/hops": "data.hops",
+        "data/hops#1": "data.hops.1.nothing",
+        "data/hops#1/url": "data.hops.1.url",
+        "data/headers#0": "data.headers.X-A.b",
+    }
+    assert form.error_count == 4
+
+
+SHAPES: dict[str, Any] = {
+    "type": "object",
+    "required": ["target"],
+    "properties": {
+        "target": {
+            "oneOf": [
+                {"type": "object", "required": ["kind", "url"], "properties": {"kind": {"const": "http"}, "url": {}}},
+                {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "mail"}, "to": {}}},
+                {"type": "string"},
+            ]
+        },
+        "wait": {"type": ["integer", "string", "null"]},
+    },
+}
+
+
+def test_a_value_of_several_shapes_shows_the_one_it_has(drawn: Any) -> None:
+    form = forms.fill(SHAPES, {"target": {"kind": "mail", "to": "a@b.c"}})
+    target = by_name(form)["data/target/kind"]
+    assert (target.text, target.fixed) == ("mail", True)
+    posted = submitted(drawn(form), action="vary:data/target")
+    assert posted["data/target:variant"] == "1"
+    posted["data/target:variant"], posted["data/target"] = "2", "ops@example.org"
+    again = forms.posted(SHAPES, posted)
+    assert again.data == {"target": "ops@example.org"}
+    empty = forms.fill(SHAPES, {})
+    assert [variant.label for variant in empty.fields[0].variants] == ["http", "mail", "text"]
+    assert empty.fields[0].variant == "0"
+    assert forms.read(SHAPES, submitted(drawn(forms.fill(SHAPES, {"target": "x", "wait": None})))).data == {
+        "target": "x",
+        "wait": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("local", "zone", "was", "value"),
+    [
+        ("2026-03-28T09:30", "UTC", "", "2026-03-28T09:30:00Z"),
+        ("2026-07-01T09:30", "Europe/Stockholm", "", "2026-07-01T09:30:00+02:00"),
+        ("2026-03-28 09:30:05", "+05:30", "", "2026-03-28T09:30:05+05:30"),
+        ("2026-03-28T09:30", "", "", "2026-03-28T09:30:00"),
+        ("2026-03-28T09:30", "UTC", "2026-03-28T09:30Z", "2026-03-28T09:30Z"),
+        ("2026-03-28T09:31", "UTC", "2026-03-28T09:30Z", "2026-03-28T09:31:00Z"),
+        ("2026-03-28T09:30:00-03:00", "UTC", "", "2026-03-28T09:30:00-03:00"),
+    ],
+)
+def test_a_point_in_time_is_a_local_time_and_its_zone(local: str, zone: str, was: str, value: str) -> None:
+    posted = MultiDict([("data/at", local), ("data/at:zone", zone), ("data/at:was", was)])
+    assert forms.read(FETCH, posted).data == {"at": value, "verify": False}
+
+
+def test_a_reference_to_a_stored_secret_is_shown_as_such(drawn: Any) -> None:
+    form = forms.fill(FETCH, {"url": "x", "token": {"$secret": "ERP_TOKEN"}})
+    html = drawn(form)
+    assert 'name="data/token:ref" value="ERP_TOKEN"' in html
+    forms.edit(form, "text:data/token")
+    again = forms.read(FETCH, submitted(drawn(form)), base={"token": {"$secret": "ERP_TOKEN"}})
+    assert again.data is not None
+    assert "token" not in again.data
+
+
+def test_names_with_slashes_and_dots_find_their_way_back(drawn: Any) -> None:
     schema = {"type": "object", "properties": {"a/b~c.d": {"type": "string"}, "é ": {"type": "integer"}}}
     data = {"a/b~c.d": "x", "é ": 1}
     form = forms.fill(schema, data)
-    assert forms.read(schema, post_of(form)).data == data
+    assert forms.read(schema, submitted(drawn(form))).data == data
     assert len({found.id for found in form.walk()}) == 2
 
 
@@ -252,11 +370,11 @@ def test_names_with_slashes_and_dots_find_their_way_back() -> None:
         ({"type": ["boolean", "null"]}, "choice"),
         ({"type": "boolean"}, "choice"),
         ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "integer"),
-        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "json"),
+        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "union"),
         ({"allOf": [{"$ref": "#/$defs/X"}], "title": "Own title"}, "integer"),
         ({"$ref": "#/$defs/Loop"}, "json"),
         ({"$ref": "#/nowhere"}, "json"),
-        ({"type": ["string", "integer"]}, "json"),
+        ({"type": ["string", "integer"]}, "union"),
         ({"const": 5}, "choice"),
         ({}, "json"),
         ({"type": "string", "format": "date"}, "text"),

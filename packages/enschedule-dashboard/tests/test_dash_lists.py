@@ -154,17 +154,17 @@ class TestHandlers:
         assert "enschedule-fetch-handler 0.1.0" in text
 
     def test_run_once_leads_to_the_run(self, pages, world):
-        answer = pages.post("/handlers/log-job/run", {"data": '{"message": "hello"}'})
+        answer = pages.post("/handlers/log-job/run", {"data/message": "hello"})
         assert answer.status_code == 303
         assert ("runs.create", "log-job@1", {"message": "hello"}) in world.calls
         assert "runs once" in pages.text("/handlers")
 
     @pytest.mark.parametrize(
         ("data", "said"),
-        [("{", "This is not JSON"), ("[]", "must be a JSON object"), ("{}", "data.message: Missing data")],
+        [("{", "Line 1, column 2"), ("[]", "Data is a JSON object"), ("{}", "Missing data for required field.")],
     )
     def test_bad_data_is_said_at_the_field_and_kept(self, pages, data, said):
-        answer = pages.post("/handlers/log-job/run", {"data": data})
+        answer = pages.post("/handlers/log-job/run", {"data_mode": "json", "data_json": data})
         assert answer.status_code == 422
         assert said in answer.text
         assert f"{data}</textarea>" in answer.text

@@ -131,6 +131,7 @@ def test_the_preview_is_that_of_the_interface(api: Any) -> None:
             "25 Oct 2026: 02:00 comes twice. It runs once, the first time.",
             "28 Mar 2027: 02:00 does not exist. It runs at 03:00.",
         ],
+        "collisions": None,
     }
     short = api.ok("POST", "triggers/preview", {"trigger": {"kind": "every", "seconds": 90}})
     assert (short["expression"], len(short["next"]), short["timezone"]) == ("every 90s", 5, "Europe/Stockholm")

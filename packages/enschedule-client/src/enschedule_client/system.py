@@ -110,10 +110,14 @@ class Triggers(Resource):
         timezone: str | None = None,
         after: datetime | str | None = None,
         count: int | None = None,
+        collisions: bool | None = None,
+        schedule_id: str | None = None,
     ) -> Preview:
         """Return the trigger in words and its next slots; changes nothing.
 
-        ``trigger`` is the short form (``"every day at 2 am"``) or a trigger object. Raises
+        ``trigger`` is the short form (``"every day at 2 am"``) or a trigger object. With ``collisions`` the answer says
+        how many other schedules start in the minute of the first slot, and which minute near it is free;
+        ``schedule_id`` is the schedule that the trigger is for, which is not counted. Raises
         :class:`~enschedule_core.errors.InvalidTrigger`, whose ``errors`` say where the mistake is.
         """
         given = {
@@ -121,6 +125,8 @@ class Triggers(Resource):
             "timezone": timezone,
             "after": instant(after, "after"),
             "count": count,
+            "collisions": collisions,
+            "schedule_id": schedule_id,
         }
         body = {name: value for name, value in given.items() if value is not None}
         return cast("Preview", self._caller.json(Call("POST", "triggers/preview", body=body, repeat=Repeat.ALWAYS)))

@@ -59,6 +59,22 @@ WHERE = (
 )
 """The controls of the group "Where and how much"."""
 
+WHERE_MEMBERS = ("group", "worker", "max_running", "concurrency_group", "retention", "env")
+"""The members of a schedule that stand there."""
+
+_LABELS = {
+    "retry_attempts": "Attempts",
+    "retry_delay": "Then wait",
+    "retry_max_delay": "At most",
+    "retry_jitter": "Spread by chance",
+    "timeout": "Stop after",
+    "catch_up_window": "But none older than",
+    "catch_up_max": "And at most",
+    "worker_id": "On the worker",
+    "worker_tags": "With the tags",
+    "env": "Environment variables",
+}
+
 _DEFAULTS = {
     "retry_attempts": "1",
     "retry_delay": "1 min",
@@ -115,7 +131,13 @@ class PolicyForm:
     @property
     def error_count(self) -> int:
         """Return how many controls need attention."""
-        return sum(1 for found in self.errors.values() if found)
+        return len(self.wrong)
+
+    @property
+    def wrong(self) -> list[tuple[str, str]]:
+        """Return id and name of every control that needs attention."""
+        named = {name: _LABELS.get(name, name.replace("_", " ").capitalize()) for name in self.errors}
+        return [(name.replace("_", "-"), named[name]) for name, found in self.errors.items() if found]
 
     @property
     def is_wrong_where(self) -> bool:

@@ -6,23 +6,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from enschedule_core.errors import Conflict, EnscheduleError, FieldError, InvalidInput, StaleRevision
+from enschedule_core.errors import Conflict, EnscheduleError, FieldError, InvalidInput
 from enschedule_core.schedule import slug
 from enschedule_core.wire.types import Handler, Schedule
-from enschedule_dashboard import forms, policies, policy_form, when_form
+from enschedule_dashboard import comparing, forms, policies, policy_form, when_form
+from enschedule_dashboard.comparing import Difference
 from enschedule_dashboard.form_values import Posted
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.policy_form import PolicyForm
 from enschedule_dashboard.when_form import WhenForm
 
 _OWN = ("title", "id", "description", "tags", "priority", "handler")
-_NAMES = {
-    "trigger": "when it runs",
-    "data": "its data",
-    "retry": "retries",
-    "catch_up": "catch-up",
-    "on_lost": "lost runs",
+_PLACES = {
+    "title": "title",
+    "description": "description",
+    "tags": "tags",
+    "priority": "priority",
+    "trigger": "step-when",
 }
+
+
+@dataclass(slots=True)
+class Compared:
+    """What stands in the form and what somebody saved meanwhile; ``by`` and ``at`` are of the newest save.
+
+    ``both`` are the members that were changed here and are stored otherwise; ``taken`` those that were not changed
+    here, whose stored value is in the form now.
+    """
+
+    both: list[Difference]
+    taken: list[Difference]
+    by: str = ""
+    at: str = ""
 
 
 @dataclass(slots=True)
@@ -30,7 +45,8 @@ class ScheduleForm:
     """Everything that stands in the editor; ``schedule`` is the stored one while an existing schedule is edited.
 
     ``errors`` go by field (``title id description tags priority handler``); ``problem`` is what belongs to
-    no field. ``theirs`` names what somebody else changed meanwhile.
+    no field. ``opened`` are the marks (:mod:`enschedule_dashboard.comparing`) of the form as it was opened, ``cloned``
+    the id of the schedule whose copy this is. ``compared`` is there once somebody else has saved meanwhile.
     """
 
     handler: Handler
@@ -46,7 +62,9 @@ class ScheduleForm:
     revision: int | None = None
     errors: dict[str, list[FieldError]] = field(default_factory=dict)
     problem: EnscheduleError | None = None
-    theirs: list[str] = field(default_factory=list)
+    opened: str = ""
+    cloned: str = ""
+    compared: Compared | None = None
 
     @property
     def slug(self) -> str:
@@ -54,10 +72,17 @@ class ScheduleForm:
         return self.id.strip() or slug(self.title)
 
     @property
+    def wrong(self) -> list[tuple[str, str]]:
+        """Return id and name of every control that needs attention, from the top of the form down."""
+        own = {name: [(name, name.capitalize())] if found else [] for name, found in self.errors.items()}
+        first = [entry for name in ("handler", "title", "id") for entry in own.pop(name, [])]
+        rest = [entry for found in own.values() for entry in found]
+        return [*first, *self.data.wrong, *self.when.wrong, *self.policies.wrong, *rest]
+
+    @property
     def error_count(self) -> int:
         """Return how many fields need attention."""
-        own = sum(1 for found in self.errors.values() if found)
-        return own + self.data.error_count + self.when.error_count + self.policies.error_count
+        return len(self.wrong)
 
     def about_words(self) -> str:
         """Return the group "Tags, order and description" in one line."""
@@ -103,9 +128,7 @@ class ScheduleForm:
 
         Raises ``error`` again where it is not about what was typed.
         """
-        if isinstance(error, StaleRevision):
-            self._compare(error)
-        elif isinstance(error, Conflict) and self.schedule is None:
+        if isinstance(error, Conflict) and self.schedule is None:
             self._add("id", str(error))
         elif isinstance(error, InvalidInput):
             left = self.policies.place(self.when.place(self.data.place(error.errors)))
@@ -119,25 +142,42 @@ class ScheduleForm:
     def _add(self, name: str, message: str) -> None:
         self.errors.setdefault(name, []).append(FieldError(name, message))
 
-    def _compare(self, error: StaleRevision) -> None:
-        """Keep what was typed, take the new revision, and name what is different in the schedule now stored."""
-        current: Mapping[str, Any] = error.extra.get("current") or {}
-        before: Mapping[str, Any] = self.schedule or {}
-        self.problem = error
-        mine = self.body() or {}
-        for name, value in mine.items():
-            if name in current and name != "handler" and not _same(value, current[name]):
-                self.theirs.append(_NAMES.get(name, name.replace("_", " ")))
-        self.revision = current.get("revision", before.get("revision"))
+
+def compare(form: ScheduleForm, current: Schedule, *, take: str = "") -> ScheduleForm:
+    """Return the form beside what is stored now: what was not changed in it becomes what is stored.
+
+    ``take`` is the place of a member whose stored value replaces what was typed. A form that cannot be read is returned
+    as it is, with its errors.
+    """
+    mine, theirs = form.body(), of_schedule(current, form.handler).body()
+    if mine is None:
+        return form
+    theirs = {**(theirs or {**current}), "handler": f"{current['handler']['id']}@{current['handler']['version']}"}
+    theirs["group"] = mine.get("group")  # who owns it is not compared: the form says it only where that was changed
+    before = comparing.read_marks(form.opened)
+    both, untouched = comparing.differences(mine, theirs, before)
+    both = [found for found in both if found.place != take]
+    places = [found.place for found in untouched] + ([take] if take else [])
+    merged: Any = {**current, **comparing.taken(mine, theirs, places)}
+    merged["handler"] = {"id": form.handler["id"], "version": form.handler["version"]}
+    found = of_schedule(merged, form.handler, mode=form.data.mode)
+    found.schedule, found.opened = form.schedule, form.opened
+    found.revision, found.policies.values["owner_group_was"] = current["revision"], current["group"] or ""
+    found.compared = Compared(both, untouched)
+    for one in both:
+        field_of = found.data.at(".".join(comparing.parts(one.place)))
+        if field_of and one.place.startswith("data/"):
+            field_of.theirs = one.theirs
+    return found
 
 
-def _same(mine: Any, theirs: Any) -> bool:
-    """Compare as far as the form knows: members that only the server fills in do not count."""
-    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
-        if mine.get("kind") == "phrase":
-            return mine.get("phrase") == theirs.get("phrase") and mine.get("timezone") == theirs.get("timezone")
-        return all(_same(value, theirs.get(name)) for name, value in mine.items())
-    return bool(mine == theirs)
+def anchor(form: ScheduleForm, place: str) -> str:
+    """Return the id of the part of the page where a member stands."""
+    top = place.partition("/")[0]
+    if top == "data":
+        found = form.data.at(".".join(comparing.parts(place)))
+        return found.id if found else "step-data"
+    return _PLACES.get(top) or ("step-where" if top in policy_form.WHERE_MEMBERS else "step-trouble")
 
 
 def blank(
@@ -147,19 +187,20 @@ def blank(
     given = data if data is not None else handler.get("example") or {}
     return ScheduleForm(
         handler=handler,
-        data=forms.fill(handler["schema"], given),
+        data=forms.fill(handler["schema"], given, zone=zone),
         when=WhenForm(timezone=zone, phrase=phrase),
         policies=PolicyForm(),
         title=title,
     )
 
 
-def of_schedule(schedule: Schedule, handler: Handler) -> ScheduleForm:
-    """Return the form for an existing schedule."""
+def of_schedule(schedule: Schedule, handler: Handler, *, mode: str = "form") -> ScheduleForm:
+    """Return the form for an existing schedule, its data as fields or, with ``mode`` json, as text."""
+    zone = str(schedule["trigger"].get("timezone") or "UTC")
     return ScheduleForm(
         handler=handler,
         schedule=schedule,
-        data=forms.fill(handler["schema"], schedule["data"]),
+        data=forms.fill(handler["schema"], schedule["data"], mode=mode, zone=zone),
         when=when_form.from_trigger(schedule["trigger"]),
         policies=policy_form.from_schedule(schedule),
         title=schedule["title"],
@@ -171,14 +212,17 @@ def of_schedule(schedule: Schedule, handler: Handler) -> ScheduleForm:
     )
 
 
-def posted(form: Posted, handler: Handler, schedule: Schedule | None = None) -> ScheduleForm:
-    """Return the form as it was posted, and do what a button inside it asked (rows, form or JSON)."""
-    schema = handler["schema"]
-    data = forms.read(schema, form, base=schedule["data"] if schedule else None)
-    action = form.get("action", "")
-    forms.edit_rows(data, action)
-    if action in ("to_json", "to_form") and data.data is not None:
-        data = forms.fill(schema, data.data, mode=action.removeprefix("to_"))
+def posted(
+    form: Posted, handler: Handler, schedule: Schedule | None = None, *, copied: Schedule | None = None
+) -> ScheduleForm:
+    """Return the form as it was posted, and do what a button inside it asked (rows, form or JSON).
+
+    ``schedule`` is the one that is edited, ``copied`` the one that a new schedule is a copy of: where a secret is left
+    empty, theirs is kept.
+    """
+    source = schedule or copied
+    zone = form.get("when_timezone", "UTC")
+    data = forms.posted(handler["schema"], form, base=source["data"] if source else None, zone=zone)
     revision = form.get("revision", "")
     return ScheduleForm(
         handler=handler,
@@ -192,4 +236,6 @@ def posted(form: Posted, handler: Handler, schedule: Schedule | None = None) -> 
         tags=form.get("tags", ""),
         priority=form.get("priority", ""),
         revision=int(revision) if revision.isdigit() else None,
+        opened=form.get("opened", ""),
+        cloned=copied["id"] if copied else "",
     )

@@ -37,6 +37,12 @@ _PARTS = {
     "max_runs": "max_runs",
 }
 _POSTED = ("phrase", "cron", "every", "unit", "anchor", "at", "timezone", "starts_at", "ends_at", "max_runs")
+_NAMES = {
+    "timezone": "Time zone",
+    "starts_at": "Not before",
+    "ends_at": "Not after",
+    "max_runs": "At most",
+}
 _MAIN = {"words": "phrase", "cron": "cron", "every": "every", "once": "at", "manual": "phrase"}
 
 
@@ -51,10 +57,12 @@ def zone_names() -> tuple[str, ...]:
 class WhenForm:
     """What stands in the controls; local times are ``YYYY-MM-DDTHH:MM`` in ``timezone``.
 
-    ``errors`` go by control: ``phrase cron every at timezone starts_at ends_at max_runs``.
+    ``errors`` go by control: ``phrase cron every at timezone starts_at ends_at max_runs``. ``was`` is the mode that was
+    shown, where another one has been chosen since.
     """
 
     mode: str = "words"
+    was: str = ""
     phrase: str = ""
     cron: str = ""
     every: str = "15"
@@ -85,7 +93,27 @@ class WhenForm:
     @property
     def error_count(self) -> int:
         """Return how many controls need attention."""
-        return sum(1 for found in self.errors.values() if found)
+        return len(self.wrong)
+
+    @property
+    def wrong(self) -> list[tuple[str, str]]:
+        """Return id and name of every control that needs attention."""
+        return [(f"when-{name}", _NAMES.get(name, "When")) for name, found in self.errors.items() if found]
+
+    @property
+    def anchor_words(self) -> str:
+        """Return from when an interval is counted, in its zone; nothing where that is not said."""
+        local = local_time(self.anchor, self.timezone)
+        return "" if local == self.anchor else local.replace("T", " ")
+
+    @property
+    def mark(self) -> tuple[str, str, str] | None:
+        """Return what was typed before, at and after a mistake whose place is known."""
+        text = {"phrase": self.phrase, "cron": self.cron}.get(self.main, "")
+        for error in self.errors.get(self.main, []):
+            if text and error.start is not None and error.end is not None and error.end > error.start:
+                return text[: error.start], text[error.start : error.end], text[error.end :]
+        return None
 
     def limit_words(self) -> str:
         """Return from when, until when and how often, in words."""
@@ -174,7 +202,8 @@ class WhenForm:
         return format_instant(local if local.tzinfo else local.replace(tzinfo=zone))
 
 
-def _local(instant: str | None, zone: str) -> str:
+def local_time(instant: str | None, zone: str) -> str:
+    """Return an instant as the control of a local time takes it: ``2026-03-28T09:30`` in ``zone``; nothing for None."""
     if not instant:
         return ""
     try:
@@ -187,24 +216,24 @@ def _local(instant: str | None, zone: str) -> str:
 def from_trigger(trigger: Mapping[str, Any]) -> WhenForm:
     """Return the form for a stored trigger."""
     zone = str(trigger.get("timezone") or "UTC")
-    form = WhenForm(timezone=zone, starts_at=_local(trigger.get("starts_at"), zone))
-    form.ends_at = _local(trigger.get("ends_at"), zone)
+    form = WhenForm(timezone=zone, starts_at=local_time(trigger.get("starts_at"), zone))
+    form.ends_at = local_time(trigger.get("ends_at"), zone)
     form.max_runs = str(trigger.get("max_runs") or "")
     form.phrase = str(trigger.get("phrase") or "")
     kind = trigger.get("kind")
     if kind == "cron":
         form.cron = str(trigger.get("expression") or "")
     elif kind == "every":
-        form.every, form.unit = _split(float(trigger.get("seconds") or 0))
+        form.every, form.unit = split_seconds(float(trigger.get("seconds") or 0))
         form.anchor = str(trigger.get("anchor") or "")
     elif kind == "once":
-        form.at = _local(trigger.get("at"), zone)
+        form.at = local_time(trigger.get("at"), zone)
     form.mode = "words" if form.phrase else {"cron": "cron", "every": "every", "once": "once"}.get(str(kind), "manual")
     return form
 
 
-def _split(seconds: float) -> tuple[str, str]:
-    """Return a number and the largest unit that divides it."""
+def split_seconds(seconds: float) -> tuple[str, str]:
+    """Return seconds as a number and the largest unit that divides them."""
     unit = next(
         name
         for name in ("weeks", "days", "hours", "minutes", "seconds")
@@ -220,6 +249,8 @@ def from_post(posted: Posted) -> WhenForm:
         setattr(form, name, posted.get(f"when_{name}", "").strip())
     mode = posted.get("when_mode", "words")
     form.mode = mode if mode in _MAIN else "words"
+    was = posted.get("when_was", "")
+    form.was = was if was in _MAIN else ""
     form.unit = form.unit if form.unit in UNITS else "minutes"
     form.timezone = form.timezone or "UTC"
     control, _, text = posted.get("use", "").partition(":")

@@ -302,8 +302,24 @@ class Forecast(TypedDict):
     truncated: bool
 
 
+class FreeMinute(TypedDict):
+    """A minute in which no other schedule starts, and the trigger so moved as a short text."""
+
+    at: Instant
+    schedule: str
+
+
+class Collisions(TypedDict):
+    """How many other schedules start in the minute of a trigger's first slot, some of them, and a free minute near."""
+
+    at: Instant
+    count: int
+    schedules: list[Ref]
+    free: FreeMinute | None
+
+
 class Preview(TypedDict):
-    """What a trigger would do."""
+    """What a trigger would do; ``collisions`` only where they were asked for and something is planned."""
 
     kind: str
     expression: str
@@ -311,3 +327,4 @@ class Preview(TypedDict):
     description: str
     next: list[Instant]
     notes: list[str]
+    collisions: Collisions | None

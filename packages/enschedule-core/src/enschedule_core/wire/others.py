@@ -20,6 +20,8 @@ class PreviewInput(Strict):
     timezone = fields.String(metadata={"examples": ["Europe/Stockholm"]})
     after = Instant(metadata={"type": "string", "format": "date-time", "description": "Default: now"})
     count = whole(least=1, most=100, load_default=5)
+    collisions = Flag(load_default=False, metadata={"description": "Say which schedules start in the same minute"})
+    schedule_id = Text(longest=100, metadata={"description": "The schedule that it is for, not counted itself"})
 
 
 class HandlerQuery(Strict):

@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from enschedule_core.clock import format_instant
-from enschedule_core.errors import EnscheduleError, InvalidInput, InvalidTrigger, NotFound
+from enschedule_core.errors import Conflict, EnscheduleError, NotFound, StaleRevision
 from enschedule_core.secret import without_sealed
-from enschedule_core.wire.types import ChangedSchedule, Handler, Preview, Schedule
-from enschedule_dashboard import policies, present, schedule_form, voices, when_form
+from enschedule_core.wire.types import ChangedSchedule, Handler, Schedule
+from enschedule_dashboard import (
+    comparing,
+    forms,
+    once,
+    outlook,
+    policies,
+    present,
+    schedule_form,
+    voices,
+    when_carry,
+    when_form,
+)
 from enschedule_dashboard.filters import run_url, schedule_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.schedule_form import ScheduleForm
 from enschedule_dashboard.session import client
 from enschedule_dashboard.shell import can
-from enschedule_dashboard.when_form import WhenForm
 
 blueprint = Blueprint("editor", __name__)
 
-PREVIEW_SLOTS = 5
-_MINUTE = timedelta(minutes=1)
-_INNER_ACTIONS = ("preview", "to_json", "to_form")
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One planned instant in the schedule's zone; ``aside`` is how far away it is, or what it is for the viewer."""
-
-    at: str
-    text: str
-    aside: str
-
-
-@dataclass(slots=True)
-class Outlook:
-    """What the trigger will do. ``state`` is ``known``, ``empty`` (nothing said yet) or ``wrong``."""
-
-    state: str
-    sentence: str = ""
-    expression: str = ""
-    slots: list[Slot] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    neighbours: int = 0
+_INNER_ACTIONS = ("preview", "mode", "theirs")
 
 
 @blueprint.get("/schedules/new")
@@ -72,7 +53,7 @@ def clone(id: str) -> str:
     own: Schedule = {**schedule, "data": without_sealed(schedule["data"])}  # what is sealed stays with the original
     form = schedule_form.of_schedule(own, _handler_of(schedule))
     form.title = f"{form.title} (copy)"
-    form.id, form.schedule, form.revision = "", None, None
+    form.id, form.schedule, form.revision, form.cloned = "", None, None, schedule["id"]
     form.policies.values["owner_group_was"] = ""  # so that the copy says whose it is
     return _page(form)
 
@@ -81,15 +62,27 @@ def clone(id: str) -> str:
 def edit(id: str) -> str:
     """Show the form of an existing schedule."""
     schedule = client().schedules.get(id)
-    return _page(schedule_form.of_schedule(schedule, _handler_of(schedule)))
+    handler = _handler_of(schedule)
+    form = schedule_form.of_schedule(schedule, handler)
+    form.opened = comparing.marks(schedule_form.of_schedule(schedule, handler).body())
+    return _page(form)
 
 
 @blueprint.post("/schedules/new")
 def create() -> Response | str | tuple[str, int]:
     """Create the schedule, or do what a button inside the form asked."""
     wanted = request.form.get("handler", "")
-    form = schedule_form.posted(request.form, _handler(wanted))
+    form = schedule_form.posted(request.form, _handler(wanted), copied=_copied())
     return _answer(form)
+
+
+def _copied() -> Schedule | None:
+    """Return the schedule that the new one is a copy of; it may be gone by now."""
+    id = request.form.get("cloned", "")
+    try:
+        return client().schedules.get(id) if id else None
+    except NotFound:
+        return None
 
 
 @blueprint.post("/schedules/<id>/edit")
@@ -97,6 +90,9 @@ def update(id: str) -> Response | str | tuple[str, int]:
     """Save the edit, or do what a button inside the form asked."""
     schedule = client().schedules.get(id)
     form = schedule_form.posted(request.form, _handler_of(schedule), schedule)
+    verb, _, place = request.form.get("action", "save").partition(":")
+    if "compared" in request.form and _is_inner(verb):
+        return _page(_beside(form, schedule, take=place if verb == "theirs" else ""))
     return _answer(form)
 
 
@@ -104,25 +100,35 @@ def update(id: str) -> Response | str | tuple[str, int]:
 def preview() -> str:
     """Answer with the parts of the editor that say what the trigger in the posted form will do."""
     when = when_form.from_post(request.form)
-    shown = _preview(when, own_id=request.form.get("own_id", ""))
-    return render_template("editor_preview.html", when=when, preview=shown)
+    shown = outlook.look_ahead(when, own_id=request.form.get("own_id", ""))
+    return render_template("editor_preview.html", when=when, preview=shown, examples=when_form.EXAMPLES)
+
+
+def _is_inner(action: str) -> bool:
+    """Return whether the button changes the form and saves nothing."""
+    return action in _INNER_ACTIONS or forms.is_inner(action) or "use" in request.form
 
 
 def _answer(form: ScheduleForm) -> Response | str | tuple[str, int]:
     action = request.form.get("action", "save")
-    is_inner = action in _INNER_ACTIONS or action.startswith(("add:", "remove:")) or "use" in request.form
-    if is_inner:
+    when_carry.carry(form.when, always=action == "mode")
+    if _is_inner(action):
         return _page(form)
     body = form.body()
     if body is None:
         return _page(form), 422
     try:
         saved = _save(form, body)
+    except StaleRevision:
+        met = _met(form)
+        if isinstance(met, ScheduleForm):
+            return _page(met), StaleRevision.status
+        saved = met
     except EnscheduleError as error:
         form.refuse(error)
         return _page(form), error.status
     if action == "save_run":
-        run = client().schedules.run(saved["id"])
+        run = client().schedules.run(saved["id"], idempotency_key=once.key(f"run {saved['id']}"))
         say(f"{saved['title']} is saved, and runs now.")
         return redirect(run_url(run["id"]), 303)
     _say_saved(saved)
@@ -130,9 +136,37 @@ def _answer(form: ScheduleForm) -> Response | str | tuple[str, int]:
 
 
 def _save(form: ScheduleForm, body: dict[str, object]) -> ChangedSchedule:
-    if form.schedule is None:
+    if form.schedule is not None:
+        return client().schedules.patch(form.schedule["id"], body, if_match=form.revision)
+    try:
         return client().schedules.create(body)
-    return client().schedules.patch(form.schedule["id"], body, if_match=form.revision)
+    except Conflict:
+        # The first click of a double click has made it: what is there is what this form says.
+        found = client().schedules.preview([body])["items"] if "id" in body and once.key("create") else []
+        if not found or found[0]["change"] != "unchanged":
+            raise
+        return {**client().schedules.get(str(body["id"])), "change": "created"}
+
+
+def _met(form: ScheduleForm) -> ScheduleForm | ChangedSchedule:
+    """Return the form beside what somebody else has saved, or the schedule where that is the same."""
+    assert form.schedule is not None  # only an edit has a revision
+    current = client().schedules.get(form.schedule["id"])
+    found = _beside(form, current)
+    compared = found.compared
+    if compared and not compared.both and not compared.taken:
+        return {**current, "change": "updated"}
+    return found
+
+
+def _beside(form: ScheduleForm, current: Schedule, *, take: str = "") -> ScheduleForm:
+    found = schedule_form.compare(form, current, take=take)
+    if found.compared:
+        newest = client().schedules.history(current["id"], limit=1)["items"]
+        by = newest[0]["by"] if newest else ""
+        found.compared.by = "" if by == "local" else by
+        found.compared.at = newest[0]["at"] if newest else ""
+    return found
 
 
 def _say_saved(saved: ChangedSchedule) -> None:
@@ -153,10 +187,11 @@ def _choose() -> str:
 
 def _page(form: ScheduleForm) -> str:
     """Draw the editor; nothing is planned for a form that was not posted yet and says nothing."""
+    preview = outlook.look_ahead(form.when, own_id=form.schedule["id"] if form.schedule else "")
     return render_template(
         "editor.html",
         form=form,
-        preview=_preview(form.when, own_id=form.schedule["id"] if form.schedule else ""),
+        preview=preview,
         when=form.when,
         modes=when_form.MODES,
         units=when_form.UNITS,
@@ -164,6 +199,9 @@ def _page(form: ScheduleForm) -> str:
         zones=when_form.zone_names(),
         words=policies,
         owners=_owners(),
+        once=once.token(),
+        anchor=schedule_form.anchor,
+        saved_ago=present.relative(form.compared.at or None, viewer()) if form.compared else "",
     )
 
 
@@ -208,62 +246,3 @@ def _handler_of(schedule: Schedule) -> Handler:
             "workers": [],
             "registered_at": schedule["created_at"],
         }
-
-
-def _preview(when: WhenForm, *, own_id: str = "") -> Outlook:
-    """Ask what the trigger will do. Its mistakes are put at the form's controls, once."""
-    if when.is_empty and not when.errors:
-        return Outlook("empty")
-    asked = dataclasses.replace(when, errors={}) if when.errors else when
-    trigger = asked.trigger()
-    if trigger is None:
-        return Outlook("wrong")
-    try:
-        found = client().triggers.preview(trigger, count=PREVIEW_SLOTS)
-    except (InvalidTrigger, InvalidInput) as error:
-        asked.place(error.errors)
-        if not asked.error_count:
-            asked.add(asked.main, error.detail)
-        return Outlook("wrong")
-    return _shown(found, own_id)
-
-
-def _shown(found: Preview, own_id: str) -> Outlook:
-    zone, description = ZoneInfo(found["timezone"]), found["description"]
-    place = "UTC" if zone.key in ("UTC", "Etc/UTC") else f"{present.place(zone.key)} time"
-    sentence = f"{description}, {place}." if found["kind"] in ("cron", "once") else f"{description}."
-    return Outlook(
-        "known",
-        sentence="Only when somebody says so." if found["kind"] == "manual" else sentence,
-        expression=found["expression"] if found["kind"] == "cron" else "",
-        slots=_slots(found["next"], zone),
-        notes=found["notes"],
-        neighbours=_neighbours(found["next"], own_id),
-    )
-
-
-def _slots(instants: list[str], zone: ZoneInfo) -> list[Slot]:
-    """Return the slots as they are written; seconds stand in all of them or in none."""
-    found = [present.as_instant(at).astimezone(zone) for at in instants]
-    pattern = "%H:%M:%S" if any(local.second for local in found) else "%H:%M"
-    slots: list[Slot] = []
-    for at, local in zip(instants, found, strict=True):
-        date = f"{present.DAYS[local.weekday()]} {present.ordinal_date(local, year=local.year != viewer().now.year)}"
-        here = viewer().local(local)
-        aside = f"{here:{pattern}} here" if here.utcoffset() != local.utcoffset() else ""
-        if not slots:
-            aside = f"in {present.duration((local - viewer().now).total_seconds())}"
-        slots.append(Slot(at, f"{date} {local:{pattern}}", aside))
-    return slots
-
-
-def _neighbours(slots: list[str], own_id: str) -> int:
-    """Return how many other schedules have a slot in the minute of the first one."""
-    if not slots:
-        return 0
-    minute: datetime = present.as_instant(slots[0]).replace(second=0, microsecond=0)
-    try:
-        found = client().forecast(from_=format_instant(minute), to=format_instant(minute + _MINUTE), limit=200)
-    except EnscheduleError:  # the note is an extra; what matters is there without it
-        return 0
-    return len({item["schedule"]["id"] for item in found["items"]} - {own_id})

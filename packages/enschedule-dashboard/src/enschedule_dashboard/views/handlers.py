@@ -10,17 +10,17 @@ from flask import Blueprint, render_template, request
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from enschedule_core.errors import EnscheduleError, InvalidInput, NotFound
+from enschedule_core.errors import EnscheduleError, FieldError, InvalidInput, NotFound
 from enschedule_core.wire.types import Handler, Plugin, Source
-from enschedule_dashboard import shell
-from enschedule_dashboard.filters import handler_url, run_url
+from enschedule_dashboard import forms, once, shell, when_form
+from enschedule_dashboard.filters import handler_url, run_url, viewer
+from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.present import joined, number
 from enschedule_dashboard.session import client
 from enschedule_dashboard.views.admin import ROLES
 
 blueprint = Blueprint("handlers", __name__)
-_EXAMPLE = 'Write for example {"message": "some message"}.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,19 @@ def show(id: str) -> str:
 def run(id: str) -> Response | tuple[str, int]:
     """Run a handler once, without a schedule, with the JSON of the form."""
     handler = _handler(id)
-    text = request.form.get("data", "")
+    form = forms.posted(handler["schema"], request.form, zone=viewer().zone.key)
+    if forms.is_inner(request.form.get("action", "run")):
+        return _page(handler, form), 200
+    if form.data is None:
+        return _page(handler, form), 422
     try:
-        made = client().runs.create(f"{handler['id']}@{handler['version']}", _object(text))
+        key = once.key(f"handler {id}", form.data)
+        made = client().runs.create(f"{handler['id']}@{handler['version']}", form.data, idempotency_key=key)
     except InvalidInput as error:
-        return _page(handler, text=text, error=error), error.status
+        form.place(error.errors)
+        if not form.error_count:
+            form.errors.append(FieldError("data", str(error)))
+        return _page(handler, form), error.status
     say(f"{handler['title'] or handler['id']} runs once, as run {number(made['id'])}.")
     return redirect(run_url(made["id"]), 303)
 
@@ -97,17 +105,6 @@ def _handler(id: str) -> Handler:
             f"There is no handler {id}{f' v{version}' if version else ''}.",
             hint="No worker has ever registered it. The list has those that are known.",
         ) from None
-
-
-def _object(text: str) -> dict[str, Any]:
-    """Read the data of a run: a JSON object."""
-    try:
-        data = json.loads(text or "{}")
-    except ValueError as error:
-        raise InvalidInput(f"This is not JSON: {error}.", hint=_EXAMPLE) from None
-    if not isinstance(data, dict):
-        raise InvalidInput("The data must be a JSON object.", hint=_EXAMPLE)
-    return data
 
 
 @blueprint.post("/handlers/<id>/access")
@@ -135,20 +132,16 @@ def access_words(handler: Handler) -> str:
     return f"{who} in {joined(groups)} may use it; nobody else."
 
 
-def _page(
-    handler: Handler,
-    text: str | None = None,
-    error: EnscheduleError | None = None,
-    access_error: EnscheduleError | None = None,
-) -> str:
+def _page(handler: Handler, form: DataForm | None = None, access_error: EnscheduleError | None = None) -> str:
     example = handler["example"] if handler["example"] is not None else {}
+    data = form or forms.fill(handler["schema"], example, zone=viewer().zone.key)
     return render_template(
         "handler.html",
         handler=handler,
         fields=fields_of(handler["schema"]),
-        example=_pretty(example),
-        text=text if text is not None else _pretty(example),
-        error=error,
+        data=data,
+        zones=when_form.zone_names() if data.has_zones else (),
+        once=once.token(),
         access_error=access_error,
         access_words=access_words(handler),
         roles=ROLES,
@@ -195,6 +188,9 @@ def kind_of(field: dict[str, Any]) -> str:
     """Return the type of a field in words: ``one of GET, POST``, ``list of whole numbers``, ``text (uri)``."""
     if field.get("enum"):
         return "one of " + ", ".join("nothing" if value is None else str(value) for value in field["enum"])
+    shapes = field.get("oneOf") or field.get("anyOf")
+    if shapes and "type" not in field:
+        return " or ".join(str(shape.get("title") or kind_of(shape)).lower() for shape in shapes)
     kinds = field.get("type") or "anything"
     listed = [_KINDS.get(kind, kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]
     items = field.get("items")

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from enschedule_core.clock import format_instant
 from enschedule_core.errors import InvalidInput, NotFound
 from enschedule_core.wire.types import Diagnosis, DiagnosisCheck, JsonObject, Run, Schedule, Skip
-from enschedule_dashboard import forms, policies, present, strips, voices
+from enschedule_dashboard import forms, once, policies, present, strips, voices, when_form
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
@@ -159,7 +159,7 @@ def _zone_words(schedule: Schedule) -> str:
 def ask_run(id: str) -> str:
     """Show the data of the schedule, to be changed for one run."""
     schedule = client().schedules.get(id)
-    return _run_page(schedule, forms.fill(_schema(schedule), schedule["data"]))
+    return _run_page(schedule, forms.fill(_schema(schedule), schedule["data"], zone=viewer().zone.key))
 
 
 @blueprint.post("/schedules/<id>/run")
@@ -167,23 +167,19 @@ def run(id: str) -> Response | str | tuple[str, int]:
     """Run it now, with its own data or with what the form says."""
     if "data_mode" in request.form:
         return _run_with_data(client().schedules.get(id))
-    started = client().schedules.run(id)
+    started = client().schedules.run(id, idempotency_key=once.key(f"run {id}"))
     return _started(started)
 
 
 def _run_with_data(schedule: Schedule) -> Response | str | tuple[str, int]:
-    schema = _schema(schedule)
-    form = forms.read(schema, request.form, base=schedule["data"])
-    action = request.form.get("action", "run")
-    forms.edit_rows(form, action)
-    if action in ("to_json", "to_form") and form.data is not None:
-        form = forms.fill(schema, form.data, mode=action.removeprefix("to_"))
-    if action != "run":
+    form = forms.posted(_schema(schedule), request.form, base=schedule["data"], zone=viewer().zone.key)
+    if forms.is_inner(request.form.get("action", "run")):
         return _run_page(schedule, form)
     if form.data is None:
         return _run_page(schedule, form), 422
     try:
-        return _started(client().schedules.run(schedule["id"], data=form.data))
+        key = once.key(f"run {schedule['id']}", form.data)
+        return _started(client().schedules.run(schedule["id"], data=form.data, idempotency_key=key))
     except InvalidInput as error:
         form.place(error.errors)
         return _run_page(schedule, form), error.status
@@ -208,7 +204,8 @@ def _schema(schedule: Schedule) -> JsonObject | None:
 
 
 def _run_page(schedule: Schedule, form: DataForm) -> str:
-    return render_template("schedule_run.html", schedule=schedule, data=form)
+    zones = when_form.zone_names() if form.has_zones else ()
+    return render_template("schedule_run.html", schedule=schedule, data=form, zones=zones, once=once.token())
 
 
 @blueprint.post("/schedules/<id>/pause")

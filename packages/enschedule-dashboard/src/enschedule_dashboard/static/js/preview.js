@@ -11,8 +11,8 @@ async function ask() {
   const mine = running = new AbortController();
   const outlook = document.getElementById("outlook");
   try {
-    const body = new FormData(form);
-    body.delete("action");
+    const parts = [...new FormData(form)].filter(([name]) => isWhen(name) || name === "own_id" || name === "csrf_token");
+    const body = new URLSearchParams(parts);
     const answer = await fetch(form.dataset.preview, { method: "POST", body, signal: mine.signal, headers: { Accept: "text/html" } });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -21,6 +21,9 @@ async function ask() {
     if (!said || !next) return;
     const isWrong = said.querySelector(".field-error") !== null;
     document.getElementById("when-said").replaceWith(document.adoptNode(said));
+    for (const mark of [...fresh.querySelectorAll("[id^=mark-]")]) {
+      document.getElementById(mark.id)?.replaceWith(document.adoptNode(mark));
+    }
     for (const control of form.querySelectorAll("#step-when .large")) {
       if (isWrong && control.checkVisibility()) control.setAttribute("aria-invalid", "true");
       else control.removeAttribute("aria-invalid");
@@ -36,13 +39,15 @@ async function ask() {
 
 function soon(event) {
   if (!isWhen(event.target.name)) return;
+  if (event.target.id.startsWith("when-")) document.getElementById(event.target.id.replace("when", "mark"))?.replaceChildren(); // it is no longer there
   if (event.target.id === "when-timezone") document.getElementById("zone-name").textContent = event.target.value;
   document.getElementById("outlook")?.classList.add("is-waiting");
   clearTimeout(timer);
-  timer = setTimeout(ask, event.type === "change" && event.target.type === "radio" ? 0 : PAUSE);
+  timer = setTimeout(ask, PAUSE);
 }
 
 if (form) {
   form.addEventListener("input", soon);
-  form.addEventListener("change", (event) => { if (event.target.type === "radio") soon(event); });
+  // Another way to say it is exchanged by form.js; what will happen comes with it.
+  form.addEventListener("swapped", () => { clearTimeout(timer); running?.abort(); });
 }
