@@ -64,14 +64,15 @@ def test_a_line_stands_alone_in_its_colours():
 
 @pytest.mark.parametrize(
     ("text", "left"),
-    [("\x1b[31m", "\x1b[31m"), ("\x1b[31m\x1b[m", ""), ("\x1b[1m\x1b[0;32m", "\x1b[0;32m"), ("\x9b38;5;0m", "\x9b38;5;0m")],
+    [("\x1b[31m", "\x1b[31m"), ("\x1b[1m\x1b[31m\x1b[4m\x1b[92m", "\x1b[1m\x1b[4m\x1b[92m"), ("\x1b[31m\x1b[m", ""), ("\x1b[1m\x1b[0;32m", "\x1b[0;32m"), ("\x9b38;5;0m", "\x9b38;5;0m")],
 )
 def test_what_a_reset_ends_is_not_carried_on(text, left):
     assert carried("", text) == left
 
 
 def test_colours_without_end_are_not_carried_without_end():
-    assert len(carried("", "\x1b[31m" * 10_000)) <= 200
+    assert carried("", "\x1b[31m" * 10_000) == "\x1b[31m"
+    assert len(carried("", "".join(f"\x1b[38;5;{number}m" for number in range(256)))) <= 200
 
 
 def test_a_long_line_is_cut_and_says_how_much_follows():

@@ -20,6 +20,7 @@ _UNFINISHED = re.compile(
     r"(?:(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,4}|\x1b[\]PX^_][^\x07\x1b\n]{0,256}\x1b?|\x1b[ -/]{0,4})\Z"
 )
 _COLOUR = re.compile(r"(?:\x1b\[|\x9b)([0-9:;]{0,64})m")
+_ONE_COLOUR = re.compile(r"(?:\x1b\[|\x9b)(?:3[0-79]|9[0-7])m")
 _DROPPED = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 but the tab, DEL, C1
     "\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]"  # what reorders the text around it
@@ -62,7 +63,7 @@ def split_unfinished(text: str) -> tuple[str, str]:
 def carried(colours: str, text: str) -> str:
     """Return the sequences that colour what follows ``text``, where ``colours`` are in force at its start.
 
-    What a reset ends is forgotten; of sequences that go on and on without one, the newest are kept.
+    What a reset ends, or another colour, is forgotten; of sequences that go on and on, the newest are kept.
     """
     if not has_escapes(text):
         return colours
@@ -71,7 +72,8 @@ def carried(colours: str, text: str) -> str:
         if first.strip("0") == "":  # no number at all means 0, too
             colours = found[0] if ";" in found[1] else ""
         else:
-            colours += found[0]
+            kept = _ONE_COLOUR.sub("", colours) if _ONE_COLOUR.fullmatch(found[0]) else colours
+            colours = kept.replace(found[0], "") + found[0]
     while len(colours) > _CARRIED_MAX:
         colours = colours[_COLOUR.match(colours).end() :]  # type: ignore[union-attr]  # it is made of such sequences
     return colours

@@ -120,8 +120,8 @@ class Lines:
         held: dict[int, bool] = {}
         next_from = None
         for chunk in claim.after(reader.seq):
-            if time.monotonic() > until:
-                next_from = max(wanted.first + 1, reader.count(wanted.stream))
+            if time.monotonic() > until and reader.count(wanted.stream) > wanted.first:
+                next_from = reader.count(wanted.stream)
                 break
             if wanted.stream not in (None, chunk.stream) or not reader.may_hold(chunk, needle):
                 reader.skim(chunk)
