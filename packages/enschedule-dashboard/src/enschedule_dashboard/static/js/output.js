@@ -107,9 +107,20 @@ const shown = new Window(view, list, {
   line: (position) => lines.get(position),
   build,
   missing: (first) => { clearTimeout(missing); missing = setTimeout(load, lines.size ? 40 : 0, first); },
+  painted: stampFirst,
   moved: () => { if (!complete && shown.isAtEnd) shown.pin = "end"; tell(); },
 });
 let missing;
+
+let stamped = 0;
+function stampFirst(position) { // the first line in view has its whole time
+  for (const at of [stamped, position]) {
+    const row = shown.shown.get(at), time = row?.line && row.element.querySelector("time");
+    const words = time && stamp(row.line, at === position ? null : lines.get(at - 1));
+    if (time && time.textContent !== words) time.textContent = words;
+  }
+  stamped = position;
+}
 
 async function load(first) {
   if (asking) return;
@@ -160,6 +171,7 @@ function tell() {
   if (!total && nothing.textContent !== why) nothing.textContent = why;
   firstLink.hidden = !error;
   firstLink.href = `#L${error}`;
+  list.classList.toggle("many", total > 9999);
   follow.hidden = complete;
   follow.setAttribute("aria-pressed", shown.pin === "end");
   if (!complete && size) size.textContent = `${words(total, "line")} so far`;

@@ -7,9 +7,10 @@ const HIGHEST = 8e6;
 
 export class Window {
   // `line(position)` is what is known of a row (undefined: nothing yet), `build(position, line)` makes its element,
-  // `missing(first, last)` is told which are not known, `moved()` that the reader has scrolled.
-  constructor(view, list, { line, build, missing, moved }) {
-    Object.assign(this, { view, list, line, build, missing, moved, total: 0, pin: null, own: 0, widest: 0 });
+  // `missing(first, last)` is told which are not known, `moved()` that the reader has scrolled,
+  // `painted(position)` which row is the first in view.
+  constructor(view, list, { line, build, missing, moved, painted }) {
+    Object.assign(this, { view, list, line, build, missing, moved, painted, total: 0, pin: null, own: 0, widest: 0 });
     this.space = list.parentElement;
     this.shown = new Map();
     this.forget();
@@ -90,6 +91,7 @@ export class Window {
       this.draw();
       if (!this.measure()) break;
     }
+    this.painted(this.at(this.top + this.high / 2));
   }
 
   draw() {
