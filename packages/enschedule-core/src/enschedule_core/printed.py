@@ -49,7 +49,12 @@ def plain(text: str) -> str:
 
 def may_hold(text: str, needle: str) -> bool:
     """Return whether ``needle``, in lower case, may be in what of ``text`` can be seen; False is certain."""
-    return needle in text.lower() or (_HIDING.search(text) is not None and needle in plain(text).lower())
+    if needle in text.lower():
+        return True
+    if _HIDING.search(text) is None:
+        return False
+    seen = ESCAPE.sub("", text) if has_escapes(text) else text
+    return needle in (clean(seen) if _HIDING.search(seen) else seen).lower()
 
 
 def split_unfinished(text: str) -> tuple[str, str]:
@@ -67,6 +72,9 @@ def carried(colours: str, text: str) -> str:
     """
     if not has_escapes(text):
         return colours
+    reset = max(text.rfind("\x1b[0m"), text.rfind("\x1b[m"))
+    if reset >= 0:  # what stands before it matters no more
+        colours, text = "", text[reset + 3 :]
     for found in _COLOUR.finditer(text):
         first = found[1].replace(":", ";").partition(";")[0]
         if first.strip("0") == "":  # no number at all means 0, too

@@ -12,7 +12,7 @@ const data = list.dataset;
 const one = (selector) => document.querySelector(selector);
 const [nothing, size] = [document.getElementById("nothing"), one("[data-lines]")];
 const [follow, wrap, since, said, firstLink] = ["follow", "wrap", "since", "said", "error"].map((name) => one(`[data-${name}]`));
-const [down, field, count] = [one("[data-down]"), one("[data-find]"), one("[data-find-count]")];
+const [down, field, count, tools] = ["down", "find", "find-count", "tools"].map((name) => one(`[data-${name}]`));
 
 const lines = new Map(); // position: line
 let { stream, find } = data;
@@ -110,7 +110,7 @@ const shown = new Window(view, list, {
   painted: stampFirst,
   moved: () => { if (!complete && shown.isAtEnd) shown.pin = "end"; tell(); },
 });
-let missing;
+let missing, wanted = 0;
 
 let stamped = 0;
 function stampFirst(position) { // the first line in view has its whole time
@@ -122,19 +122,22 @@ function stampFirst(position) { // the first line in view has its whole time
   stamped = position;
 }
 
-async function load(first) {
+async function load(first) { // one request at a time; what is wanted meanwhile is asked for next
+  wanted = first;
   if (asking) return;
   asking = true;
-  const began = [stream, find];
-  let page;
-  try {
-    page = await ask("output.json", { from: Math.floor((first - 1) / PAGE) * PAGE + 1, limit: PAGE * 2 });
-  } catch {
-    await new Promise((done) => setTimeout(done, 2000));
+  while (wanted) {
+    const began = [stream, find], from = Math.floor((wanted - 1) / PAGE) * PAGE + 1;
+    wanted = 0;
+    try {
+      const page = await ask("output.json", { from, limit: PAGE * 2 });
+      if (began[0] === stream && began[1] === find) take(page, false); else wanted ||= 1;
+    } catch {
+      await new Promise((done) => setTimeout(done, 2000));
+      wanted ||= from;
+    }
   }
   asking = false;
-  if (page && began[0] === stream && began[1] === find) take(page, false);
-  else shown.plan(); // another stream by now, or nobody there: it asks again for what it lacks
 }
 
 function take(page, isNews) {
@@ -166,6 +169,7 @@ function tell() {
   down.hidden = !unseen;
   if (unseen) down.textContent = `${words(unseen, "new line")} ↓`;
   view.hidden = !total;
+  tools.hidden = !total && !stream;
   nothing.hidden = total > 0;
   const why = stream && Number(data.total) ? `Nothing on ${stream}.` : nothing.dataset.words;
   if (!total && nothing.textContent !== why) nothing.textContent = why;
@@ -174,7 +178,7 @@ function tell() {
   list.classList.toggle("many", total > 9999);
   follow.hidden = complete;
   follow.setAttribute("aria-pressed", shown.pin === "end");
-  if (!complete && size) size.textContent = `${words(total, "line")} so far`;
+  if (!complete && size) size.textContent = total ? `${words(total, "line")} so far` : "";
 }
 
 // For ears: not every line, but now and then how many there were.
@@ -188,6 +192,7 @@ function again() { // other lines from here on: of one stream, of another claim 
   shown.clear();
   shown.total = 0;
   [cursor, unseen, error, here] = ["", 0, 0, 0];
+  if (shown.pin !== "end") shown.keep(null);
 }
 
 // ---- more, as it comes ----
@@ -300,9 +305,7 @@ for (const button of document.querySelectorAll("[data-step]")) {
 function show(name) {
   if (stream === name) return;
   stream = name;
-  const atEnd = shown.pin;
   again();
-  shown.pin = atEnd === "end" ? "end" : null;
   for (const link of document.querySelectorAll("a[data-stream]")) {
     if (link.dataset.stream === name) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
   }

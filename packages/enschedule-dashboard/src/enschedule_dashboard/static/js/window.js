@@ -73,8 +73,9 @@ export class Window {
   }
   get isAtEnd() { return this.top + this.room >= this.size - this.high * 1.5; }
 
-  keep(position) { // that row stays in the middle, and "end" at the bottom, until the reader scrolls
+  keep(position) { // that row stays in the middle, and "end" at the bottom, until the reader scrolls; null is the top
     this.pin = position;
+    if (!position) this.top = 0;
     this.paint();
   }
 
