@@ -6,14 +6,15 @@ import re
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import HANDLERS, QUICK
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
+HANDLERS = Path(__file__).parent / "handlers"
 LINES = 100_000
 NODES = 160  # rows that may be in the page at once, whatever the run has printed
 
@@ -245,7 +246,7 @@ def test_without_script_the_output_is_pages_of_lines(visit, long_run):
 
 def test_it_is_live_in_front_of_a_worker_elsewhere(start_server, tmp_path, port, new_context):
     key = {"API_KEY": "correct-horse-battery-staple"}
-    worker = {"PORT": str(port), "SQLITE": "enschedule.db", "API_ENDPOINT": "true", **key, **QUICK}
+    worker = {"PORT": str(port), "SQLITE": "enschedule.db", "API_ENDPOINT": "true", **key}
     away = {"WORKER_URL": f"http://127.0.0.1:{port}", **key}
     with (
         start_server(tmp_path / "worker", command="worker", HANDLERS_DIR=str(HANDLERS), **worker) as behind,
