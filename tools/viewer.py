@@ -22,7 +22,7 @@ from playwright.sync_api import CDPSession, Page, sync_playwright
 import screenshots
 from main_job import Missing, call, wait_for
 
-HANDLER = '''
+HANDLER = """
 import sys
 from enschedule_core import handler
 
@@ -33,7 +33,7 @@ def long(data):
             print(f"{number:>7} \\x1b[36mGET\\x1b[0m /shop/items/{number * 7919 % 100003} 200 in {number % 977} ms from 10.4.0.{number % 255} as anna")
         else:
             print(f"{number:>7} slow answer, took {number % 9973} ms; the limit is 1,000 ms", file=sys.stderr)
-'''
+"""
 SCROLL = """async (distance) => {
   const view = document.querySelector(".out-view"), steps = 120, gaps = [];
   let last = performance.now();
@@ -71,7 +71,12 @@ def measure(page: Page, devtools: CDPSession, run: int, lines: int) -> list[tupl
     rows.append(("to the last line", f"{timed(page, end, last):.0f} ms"))
     middle = lines // 2
     far = f"location.hash = 'L{middle}'"
-    rows.append((f"to line {middle:,} by its link", f"{timed(page, far, f'document.querySelector(`#L{middle}.chosen .said`)'):.0f} ms"))
+    rows.append(
+        (
+            f"to line {middle:,} by its link",
+            f"{timed(page, far, f'document.querySelector(`#L{middle}.chosen .said`)'):.0f} ms",
+        )
+    )
     find = "const f = document.querySelector('[data-find]'); f.value = 'slow answer'; f.form.requestSubmit()"
     found = "document.querySelector('[data-find-count]').textContent.includes(' of ') && document.querySelector('li.here mark')"
     rows.append(("search, to the first hit in view", f"{timed(page, '() => {' + find + '}', found):.0f} ms"))

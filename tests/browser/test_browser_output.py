@@ -64,7 +64,9 @@ def test_a_hundred_thousand_lines_are_read_from_end_to_end(page, long_run):
     page.goto(f"/runs/{long_run}")
     expect(rows(page).first).to_contain_text("line 1")
     expect(page.locator("#output-size")).to_contain_text("100,000 lines")
-    heights = page.evaluate("[document.querySelector('.out-view').clientHeight, document.querySelector('.out-view').scrollHeight]")
+    heights = page.evaluate(
+        "[document.querySelector('.out-view').clientHeight, document.querySelector('.out-view').scrollHeight]"
+    )
     assert heights[1] > LINES * 20 > heights[0] * 1000, "the scroll bar is that of all lines"
     for share in (0.1, 0.5, 0.9, 0.3):
         view(page).evaluate("(view, share) => { view.scrollTop = view.scrollHeight * share; }", share)
@@ -265,7 +267,9 @@ def test_it_is_live_in_front_of_a_worker_elsewhere(start_server, tmp_path, port,
 
 def test_where_events_do_not_come_through_it_asks_again_and_again(page, going):
     page.route("**/output.events*", lambda route: route.abort())
-    page.add_init_script("delete window.EventSource; window.EventSource = class extends EventTarget { static CLOSED = 2; readyState = 2; constructor() { super(); setTimeout(() => this.dispatchEvent(new Event('error'))); } close() {} };")
+    page.add_init_script(
+        "delete window.EventSource; window.EventSource = class extends EventTarget { static CLOSED = 2; readyState = 2; constructor() { super(); setTimeout(() => this.dispatchEvent(new Event('error'))); } close() {} };"
+    )
     page.goto(f"/runs/{going}")
     expect(page.locator("#lines")).to_contain_text("tick 20")
     expect(page.locator("#lines")).to_contain_text("tick 60")

@@ -52,7 +52,9 @@ def test_a_returned_carriage_writes_the_line_anew():
 
 
 def test_a_line_stands_alone_in_its_colours():
-    lines, _ = read(chunk("a\x1b[1m\x1b[3"), chunk("1mred\nstill\n"), chunk("err\n", "stderr"), chunk("on\x1b[0m\nplain"))
+    lines, _ = read(
+        chunk("a\x1b[1m\x1b[3"), chunk("1mred\nstill\n"), chunk("err\n", "stderr"), chunk("on\x1b[0m\nplain")
+    )
     assert [line.text for line in lines] == [
         "a\x1b[1m\x1b[31mred",
         "\x1b[1m\x1b[31mstill",
@@ -64,7 +66,13 @@ def test_a_line_stands_alone_in_its_colours():
 
 @pytest.mark.parametrize(
     ("text", "left"),
-    [("\x1b[31m", "\x1b[31m"), ("\x1b[1m\x1b[31m\x1b[4m\x1b[92m", "\x1b[1m\x1b[4m\x1b[92m"), ("\x1b[31m\x1b[m", ""), ("\x1b[1m\x1b[0;32m", "\x1b[0;32m"), ("\x9b38;5;0m", "\x9b38;5;0m")],
+    [
+        ("\x1b[31m", "\x1b[31m"),
+        ("\x1b[1m\x1b[31m\x1b[4m\x1b[92m", "\x1b[1m\x1b[4m\x1b[92m"),
+        ("\x1b[31m\x1b[m", ""),
+        ("\x1b[1m\x1b[0;32m", "\x1b[0;32m"),
+        ("\x9b38;5;0m", "\x9b38;5;0m"),
+    ],
 )
 def test_what_a_reset_ends_is_not_carried_on(text, left):
     assert carried("", text) == left
@@ -102,7 +110,9 @@ def test_the_first_line_that_reads_like_an_error_is_found(text, line):
 
 
 SCRAPS = st.lists(
-    st.sampled_from(["a", "b\n", "\r", "\x1b[31m", "\x1b[", "0m", "Error: x", "\n", "\r\n", "\x07", " ", "x" * 30, "\x1b]8;;u\x07"])
+    st.sampled_from(
+        ["a", "b\n", "\r", "\x1b[31m", "\x1b[", "0m", "Error: x", "\n", "\r\n", "\x07", " ", "x" * 30, "\x1b]8;;u\x07"]
+    )
 )
 
 

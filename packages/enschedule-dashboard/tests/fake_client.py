@@ -417,9 +417,7 @@ class Runs:
             "truncated": run["output"]["truncated"],
         }
 
-    def matches(
-        self, id: int, q: str, *, first: int = 1, limit: int | None = None, stream: str | None = None
-    ) -> Json:
+    def matches(self, id: int, q: str, *, first: int = 1, limit: int | None = None, stream: str | None = None) -> Json:
         self._find(id)
         reader, found, _ = self._read()
         held = [line for line in found.values() if q.lower() in plain(line.text).lower()]

@@ -17,10 +17,24 @@ VIEWER = Viewer(NOW, ZoneInfo("Europe/Stockholm"))
 
 def answer(*texts: str, **more: Any) -> Any:
     items = [
-        {"line": number, "position": number, "at": "2026-11-23T13:32:02.114Z", "stream": "stdout", "text": text, "left_out": 0}
+        {
+            "line": number,
+            "position": number,
+            "at": "2026-11-23T13:32:02.114Z",
+            "stream": "stdout",
+            "text": text,
+            "left_out": 0,
+        }
         for number, text in enumerate(texts, 1)
     ]
-    end = {"lines": len(items), "first_error": None, "next_after": 1, "complete": True, "fence": 1, "status": "succeeded"}
+    end = {
+        "lines": len(items),
+        "first_error": None,
+        "next_after": 1,
+        "complete": True,
+        "fence": 1,
+        "status": "succeeded",
+    }
     return {"items": items, **end, "truncated": False, **more}
 
 
@@ -48,7 +62,11 @@ def test_the_text_stays_the_same_however_it_is_marked() -> None:
 
 def test_the_first_error_and_what_was_left_out_are_told() -> None:
     note = "[1,234 bytes of output were left out here]"
-    assert [row.kind for row in rows(answer("a", note, "ValueError: x", truncated=True, first_error=3))] == ["", "gap", "error"]
+    assert [row.kind for row in rows(answer("a", note, "ValueError: x", truncated=True, first_error=3))] == [
+        "",
+        "gap",
+        "error",
+    ]
     assert rows(answer(note))[0].kind == ""  # a program may print the same
 
 
@@ -60,7 +78,8 @@ def test_a_repeated_second_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.131, "+0.131"), (59.9996, "+1:00.000"), (62.5, "+1:02.500"), (3725.5, "+1:02:05.500"), (-1, "+0.000")]
+    ("seconds", "words"),
+    [(0.131, "+0.131"), (59.9996, "+1:00.000"), (62.5, "+1:02.500"), (3725.5, "+1:02:05.500"), (-1, "+0.000")],
 )
 def test_the_time_since_the_start(seconds: float, words: str) -> None:
     start = datetime(2026, 11, 23, tzinfo=ZoneInfo("UTC"))

@@ -178,7 +178,17 @@ def test_wrong_ids_and_cursors_are_answered_and_not_with_a_traceback(pages: Any)
     assert pages.get("/runs/99999").status_code == 404
     assert pages.get("/runs/99999/output.json").status_code == 404
     assert pages.get("/runs/88214?from=x&stream=y&times=z&find=%00").status_code == 200
-    for query in ("after=x", "after=1.2.3", "after=", "after=²", "from=0", "from=-", "limit=x", "limit=-5", "stream=%00"):
+    for query in (
+        "after=x",
+        "after=1.2.3",
+        "after=",
+        "after=²",
+        "from=0",
+        "from=-",
+        "limit=x",
+        "limit=-5",
+        "stream=%00",
+    ):
         assert pages.get(f"/runs/88214/output.json?{query}").status_code == 200
         assert pages.get(f"/runs/88214/output.events?{query}").status_code == 200
     assert pages.get("/schedules/no-such").status_code == 404

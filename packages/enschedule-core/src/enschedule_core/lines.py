@@ -100,9 +100,7 @@ class Reader:
         found = self._of(chunk.stream)
         parts = (found.pending + chunk.text).split("\n")
         found.pending = ""
-        read = []
-        for part in parts[:-1]:
-            read.append(self._end(found, chunk, part))
+        read = [self._end(found, chunk, part) for part in parts[:-1]]
         if parts[-1]:
             self._go_on(found, chunk, parts[-1])
             if found.number:

@@ -26,6 +26,7 @@ _NAMES = ("faint", "bad", "ok", "warn", "accent", "magenta", "cyan", "text")
 
 _HUES = ((0, "bad"), (52, "warn"), (120, "ok"), (182, "cyan"), (228, "accent"), (300, "magenta"), (360, "bad"))
 
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How text is drawn from here on; ``tone`` is one of the palette's names, or None for the page's own ink."""

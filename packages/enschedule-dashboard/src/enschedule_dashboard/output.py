@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from enschedule_core.wire.types import OutputLine, OutputLines
@@ -25,7 +26,7 @@ Part = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line as it is drawn. ``kind``: ``error`` (the first that reads like one), ``gap`` (output is missing), or ""."""
+    """A line as it is drawn. ``kind``: ``error`` (the first that reads like one), ``gap`` (some is missing), or ""."""
 
     line: int
     position: int
@@ -82,7 +83,7 @@ def _marked(parts: list[Part], sought: re.Pattern[str]) -> list[Part]:
     for part, classes in parts:
         end = start + len(part)
         cuts = [start, *(edge for edge in edges if start < edge < end), end]
-        for left, right in zip(cuts, cuts[1:], strict=False):
+        for left, right in pairwise(cuts):
             is_hit = any(begin <= left < stop for begin, stop in hits)
             found.append((text[left:right], f"{classes} {HIT}".strip() if is_hit else classes))
         start = end

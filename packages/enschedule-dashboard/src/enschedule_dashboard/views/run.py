@@ -137,7 +137,7 @@ def _output(run: RunDetail) -> Output:
 
 def _links(first: int, last: int, page: OutputLines, hits: list[int]) -> dict[str, str]:
     """Return the ways to other lines, for who has no script: name: query string."""
-    places = {}
+    places: dict[str, int] = {}
     if first > 1:
         places |= {"first": 1, "previous": max(1, first - LINES_A_PAGE)}
     if last < page["lines"]:

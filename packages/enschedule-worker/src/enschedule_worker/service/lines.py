@@ -207,7 +207,10 @@ def _within(claim: _Claim, first: int, wanted: Stretch) -> dict[int, Line]:
     found: dict[int, Line] = {}
     characters = beyond = 0
     for chunk in claim.after(reader.seq):
-        if wanted.stream not in (None, chunk.stream) or reader.count(wanted.stream) + chunk.text.count("\n") + 1 < first:
+        if (
+            wanted.stream not in (None, chunk.stream)
+            or reader.count(wanted.stream) + chunk.text.count("\n") + 1 < first
+        ):
             reader.skim(chunk)
             continue
         for line in reader.read(chunk):
