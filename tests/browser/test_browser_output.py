@@ -16,6 +16,17 @@ pytestmark = pytest.mark.browser
 
 HANDLERS = Path(__file__).parent / "handlers"
 LINES = 100_000
+NO_EVENTS = """
+  window.EventSource = class extends EventTarget {
+    static CLOSED = 2;
+    readyState = 2;
+    constructor() {
+      super();
+      setTimeout(() => this.dispatchEvent(new Event("error")));
+    }
+    close() {}
+  };
+"""
 NODES = 160  # rows that may be in the page at once, whatever the run has printed
 
 
@@ -143,7 +154,10 @@ def test_what_goes_on_is_followed_until_the_reader_scrolls_up(page, going, serve
     page.goto(f"/runs/{going}")
     expect(page.locator("#lines")).to_contain_text("tick 20")
     expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "true")
-    last = "(box) => { const all = document.querySelectorAll('#lines > li'); return all[all.length - 1].getBoundingClientRect().bottom <= document.querySelector('.out-view').getBoundingClientRect().bottom + 1; }"  # fmt: skip
+    last = """() => {
+      const rows = document.querySelectorAll("#lines > li"), box = document.querySelector(".out-view");
+      return rows[rows.length - 1].getBoundingClientRect().bottom <= box.getBoundingClientRect().bottom + 1;
+    }"""
     assert page.evaluate(last)
     page.evaluate("window.stayed = true")
     view(page).hover()
@@ -267,9 +281,7 @@ def test_it_is_live_in_front_of_a_worker_elsewhere(start_server, tmp_path, port,
 
 def test_where_events_do_not_come_through_it_asks_again_and_again(page, going):
     page.route("**/output.events*", lambda route: route.abort())
-    page.add_init_script(
-        "delete window.EventSource; window.EventSource = class extends EventTarget { static CLOSED = 2; readyState = 2; constructor() { super(); setTimeout(() => this.dispatchEvent(new Event('error'))); } close() {} };"
-    )
+    page.add_init_script(NO_EVENTS)
     page.goto(f"/runs/{going}")
     expect(page.locator("#lines")).to_contain_text("tick 20")
     expect(page.locator("#lines")).to_contain_text("tick 60")
