@@ -12,21 +12,22 @@ const data = list.dataset;
 const one = (selector) => document.querySelector(selector);
 const [nothing, size] = [document.getElementById("nothing"), one("[data-lines]")];
 const [follow, wrap, since, said, firstLink] = ["follow", "wrap", "since", "said", "error"].map((name) => one(`[data-${name}]`));
-const [down, field, count, tools] = ["down", "find", "find-count", "tools"].map((name) => one(`[data-${name}]`));
+const [down, field, tools] = ["down", "find", "tools"].map((name) => one(`[data-${name}]`));
 
-const lines = new Map(); // position: line
-let { stream, find } = data;
+export const lines = new Map(); // position: line
+export const state = { find: data.find, here: 0 }; // what is looked for, and the position of the line found
+let { stream } = data;
 let cursor = data.after, complete = data.complete === "true", status = data.status;
-let error = Number(data.error), unseen = 0, untold = 0, chosen = 0, here = 0, hits = [], hitCount = 0, searched = -1;
+let error = Number(data.error), unseen = 0, untold = 0, chosen = 0;
 let source, heard, asking = false, sinceStart = data.times === "start";
 
-const words = (number, one_, many = `${one_}s`) => `${number.toLocaleString("en")} ${number === 1 ? one_ : many}`;
+export const words = (number, one_, many = `${one_}s`) => `${number.toLocaleString("en")} ${number === 1 ? one_ : many}`;
 const address = (name, more) => {
   const query = new URLSearchParams(more);
-  for (const [key, value] of Object.entries({ stream, find })) if (value) query.set(key, value);
+  for (const [key, value] of Object.entries({ stream, find: state.find })) if (value) query.set(key, value);
   return `${data.run}/${name}?${query}`;
 };
-const ask = async (name, more) => {
+export const ask = async (name, more) => {
   const answer = await fetch(address(name, more), { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
@@ -88,7 +89,7 @@ function dress(row, position) { // what changes while a row stays
   row.setAttribute("aria-posinset", position);
   row.setAttribute("aria-setsize", shown.total);
   row.classList.toggle("first-error", position === error);
-  row.classList.toggle("here", position === here);
+  row.classList.toggle("here", position === state.here);
   const isChosen = row.id === `L${chosen}`;
   row.classList.toggle("chosen", isChosen);
   const copy = row.querySelector(".copy");
@@ -103,7 +104,7 @@ function dress(row, position) { // what changes while a row stays
 // ---- the window ----
 
 const view = list.parentElement.parentElement;
-const shown = new Window(view, list, {
+export const shown = new Window(view, list, {
   line: (position) => lines.get(position),
   build,
   missing: (first) => { clearTimeout(missing); missing = setTimeout(load, lines.size ? 40 : 0, first); },
@@ -127,11 +128,11 @@ async function load(first) { // one request at a time; what is wanted meanwhile 
   if (asking) return;
   asking = true;
   while (wanted) {
-    const began = [stream, find], from = Math.floor((wanted - 1) / PAGE) * PAGE + 1;
+    const began = address(""), from = Math.floor((wanted - 1) / PAGE) * PAGE + 1;
     wanted = 0;
     try {
       const page = await ask("output.json", { from, limit: PAGE * 2 });
-      if (began[0] === stream && began[1] === find) take(page, false); else wanted ||= 1;
+      if (began === address("")) take(page, false); else wanted ||= 1;
     } catch {
       await new Promise((done) => setTimeout(done, 2000));
       wanted ||= from;
@@ -159,7 +160,7 @@ function prune() {
   for (const position of lines.keys()) if (Math.abs(position - middle) > MOST / 4) lines.delete(position);
 }
 
-function redress() {
+export function redress() {
   for (const [position, row] of shown.shown) if (row.line) dress(row.element, position);
 }
 
@@ -191,13 +192,13 @@ function again() { // other lines from here on: of one stream, of another claim 
   lines.clear();
   shown.clear();
   shown.total = 0;
-  [cursor, unseen, error, here] = ["", 0, 0, 0];
+  [cursor, unseen, error, state.here] = ["", 0, 0, 0];
   if (shown.pin !== "end") shown.keep(null);
 }
 
 // ---- more, as it comes ----
 
-function listen() {
+export function listen() {
   source?.close();
   if (complete || document.hidden) return;
   heard = Date.now();
@@ -237,68 +238,17 @@ async function poll() { // where events do not come through
 setInterval(() => { if (source && !complete && !document.hidden && Date.now() - heard > SILENCE) poll(); }, 5000);
 document.addEventListener("visibilitychange", listen); // a browser has only six connections to a server, for all tabs
 
-// ---- find ----
-
-async function search() {
-  here = 0;
-  const sought = find;
-  [hits, hitCount, searched] = [[], 0, shown.total];
-  for (let from = 1; from && sought && sought === find; ) {
-    const found = await ask("find.json", { from }).catch(() => null);
-    if (!found || sought !== find) return;
-    if (hits.length < 1e4) hits.push(...found.positions);
-    hitCount += found.count;
-    from = found.next_from;
-    count.textContent = from ? `${words(hitCount, "line")}, looking…` : hitCount ? words(hitCount, "line") : "none";
-  }
-  if (!sought) count.textContent = "";
-  count.title = hitCount > hits.length ? `The first ${hits.length.toLocaleString("en")} can be gone through` : "";
-}
-
-async function go(step) {
-  if (!find) return;
-  if (searched !== shown.total) { // there is more by now
-    const was = here;
-    await search();
-    here = was;
-  }
-  if (!hits.length) return;
-  const from = here || shown.at(shown.top) - (step > 0 ? 1 : 0);
-  const next = step > 0 ? hits.findIndex((hit) => hit > from) : hits.findLastIndex((hit) => hit < from);
-  const index = next >= 0 ? next : step > 0 ? 0 : hits.length - 1;
-  here = hits[index];
-  count.textContent = `${(index + 1).toLocaleString("en")} of ${words(hitCount, "line")}`;
-  jump(here);
-}
-
-function jump(position) {
+export function jump(position) {
   shown.keep(position);
   redress();
   tell();
 }
 
-let typing;
-field.addEventListener("input", () => {
-  clearTimeout(typing);
-  typing = setTimeout(look, 150);
-});
-function look() {
-  clearTimeout(typing);
-  if (find === field.value) return Promise.resolve();
-  find = field.value;
-  lines.clear(); // what stands there stays until it comes with its marks
-  shown.plan();
-  if (!complete) listen();
-  return search();
-}
-field.form.addEventListener("submit", (event) => { event.preventDefault(); look().then(() => go(1)); });
-field.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.shiftKey) { event.preventDefault(); look().then(() => go(-1)); }
-  if (event.key === "Escape") { field.value = ""; look(); }
-});
-for (const button of document.querySelectorAll("[data-step]")) {
-  button.addEventListener("click", (event) => { event.preventDefault(); look().then(() => go(Number(button.dataset.step))); });
-}
+// ---- find: what that takes is fetched by who looks for something ----
+
+const finder = () => import("./find.js");
+field.addEventListener("focus", finder, { once: true });
+field.form.addEventListener("submit", (event) => { event.preventDefault(); finder().then(({ go }) => go(1)); });
 
 // ---- what is shown, and how ----
 
@@ -310,7 +260,7 @@ function show(name) {
     if (link.dataset.stream === name) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
   }
   const loaded = complete ? load(1) : ask("output.json", { from: shown.pin ? -PAGE : 1, limit: PAGE }).then((page) => take(page, false)).then(listen);
-  if (find) loaded.then(search);
+  if (state.find) loaded.then(finder).then(({ search }) => search());
   return loaded;
 }
 for (const link of document.querySelectorAll("a[data-stream]")) link.addEventListener("click", (event) => {
@@ -379,6 +329,6 @@ toggle(since, "enschedule_since", (on) => {
 if (named()) choose(named());
 else if (!complete) shown.keep("end");
 else shown.paint();
-if (find) search();
+if (state.find) finder().then(({ search }) => search());
 tell();
 listen();
