@@ -132,6 +132,28 @@ def test_all_lines_are_searched_by_keyboard_alone(page, long_run):
     expect(page.locator("#L60000.first-error")).to_be_visible()
 
 
+def test_more_lines_found_than_an_answer_has_are_gone_through_all_the_same(page, long_run):
+    page.goto(f"/runs/{long_run}#L60000")
+    expect(page.locator("#L60000.chosen")).to_be_visible()
+    count = page.locator("[data-find-count]")
+    page.get_by_label("Find in the output").fill("line")
+    page.get_by_label("Find in the output").press("Enter")
+    expect(count).to_have_text(re.compile(r"^5\d,\d{3} of 99,900 lines$"))
+    place = int(count.inner_text().split(" ")[0].replace(",", ""))
+    page.get_by_role("button", name="Next line found").click()
+    expect(count).to_have_text(f"{place + 1:,} of 99,900 lines")
+    for step in (0, -1):
+        page.get_by_role("button", name="Previous line found").click()
+        expect(count).to_have_text(f"{place + step:,} of 99,900 lines")
+    view(page).evaluate("(view) => { view.scrollTop = 0; }")
+    page.get_by_label("Find in the output").fill("line 1")
+    expect(count).to_have_text("11,101 lines")
+    page.get_by_role("button", name="Previous line found").click()
+    expect(count).to_have_text("11,101 of 11,101 lines")
+    page.get_by_role("button", name="Next line found").click()
+    expect(count).to_have_text("1 of 11,101 lines")
+
+
 def test_wrapped_lines_stay_where_they_are_while_others_are_measured(page, server):
     server.make("wide", handler="log-job", data={"message": "\n".join(["short", "long " * 300] * 200)})
     run = server.wait_run(server.run("wide")["id"])["id"]
@@ -294,6 +316,6 @@ def test_axe_finds_nothing_while_something_is_found(visit, long_run, theme):
     expect(page.locator("#L60000.chosen")).to_be_visible()
     page.get_by_label("Find in the output").fill("line")
     page.get_by_label("Find in the output").press("Enter")
-    expect(page.locator("li.here mark")).to_be_visible()
+    expect(page.locator("li.here mark").first).to_be_visible()
     found = Axe().run(page).response["violations"]
     assert [(rule["id"], rule["nodes"][0]["target"], rule["nodes"][0]["failureSummary"]) for rule in found] == []
