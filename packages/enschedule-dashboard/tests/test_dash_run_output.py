@@ -117,6 +117,7 @@ def test_times_are_of_the_day_or_since_the_start(pages: Any) -> None:
 def test_the_page_that_keeps_itself_up_to_date_does_not_read_the_output_again(pages: Any, world: World) -> None:
     answer = pages.get("/runs/88214", headers={"X-Live": "1"})
     assert 'id="lines"' not in answer.text
+    assert '<span id="nothing-words" data-live hidden>' in answer.text
     assert '<span class="count" id="output-size" data-live>9 lines, 412 bytes</span>' in answer.text
 
 

@@ -156,7 +156,7 @@ def _size_words(run: RunDetail) -> str:
     if not printed["bytes"]:
         return ""
     words = f"{plural(printed['lines'], 'line')}, {size(printed['bytes'])}"
-    return words + (", cut" if printed["truncated"] else "")
+    return words + (", the middle left out" if printed["truncated"] else "")
 
 
 def _nothing(run: RunDetail) -> str:

@@ -139,11 +139,12 @@ def _events(asking: Client, id: int, place: Place, page: OutputLines, *, held: b
         if page["complete"]:
             yield _event("end", {"status": status}, place)
             return
-        if not held or time.monotonic() > until:
+        is_behind = len(page["items"]) >= MOST_LINES
+        if not (held or is_behind) or time.monotonic() > until:
             return
         asked = time.monotonic()
         try:
-            page = _changes(asking, id, place, seconds=WAIT_SECONDS)
+            page = _changes(asking, id, place, seconds=WAIT_SECONDS if held else 0)
         except EnscheduleError:
             return  # the page comes back, and is told then what is wrong
         is_idle = not page["items"] and not page["complete"] and page["status"] == status

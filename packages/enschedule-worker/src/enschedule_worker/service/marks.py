@@ -16,7 +16,7 @@ from enschedule_core.lines import Chunk, Reader
 #: A run's id, its fence, and its ``queued_at``: a database may give the id of a deleted run again.
 Claim = tuple[int, int, int]
 
-_CHUNKS = 64
+_CHUNKS = 256
 _CHARACTERS = 256 * 1024
 _CLAIMS = 64
 

@@ -10,7 +10,7 @@ const SILENCE = 30000;
 const list = document.getElementById("lines");
 const data = list.dataset;
 const one = (selector) => document.querySelector(selector);
-const [nothing, size] = [document.getElementById("nothing"), one("[data-lines]")];
+const [nothing, nothingWords, size] = [one("#nothing"), one("#nothing-words"), one("[data-lines]")];
 const [follow, wrap, since, said, firstLink] = ["follow", "wrap", "since", "said", "error"].map((name) => one(`[data-${name}]`));
 const [down, field, tools] = ["down", "find", "tools"].map((name) => one(`[data-${name}]`));
 
@@ -172,7 +172,7 @@ function tell() {
   view.hidden = !total;
   tools.hidden = !total && !stream;
   nothing.hidden = total > 0;
-  const why = stream && Number(data.total) ? `Nothing on ${stream}.` : nothing.dataset.words;
+  const why = stream ? `Nothing on ${stream}.` : nothingWords.textContent;
   if (!total && nothing.textContent !== why) nothing.textContent = why;
   firstLink.hidden = !error;
   firstLink.href = `#L${error}`;
@@ -236,6 +236,7 @@ async function poll() { // where events do not come through
 }
 
 setInterval(() => { if (source && !complete && !document.hidden && Date.now() - heard > SILENCE) poll(); }, 5000);
+document.addEventListener("enschedule:live", tell);
 document.addEventListener("visibilitychange", listen); // a browser has only six connections to a server, for all tabs
 
 export function jump(position) {
@@ -328,7 +329,10 @@ toggle(since, "enschedule_since", (on) => {
 });
 if (named()) choose(named());
 else if (!complete) shown.keep("end");
-else shown.paint();
+else {
+  shown.paint();
+  if (data.first > 1) shown.top = shown.offset(Number(data.first));
+}
 if (state.find) finder().then(({ search }) => search());
 tell();
 listen();
