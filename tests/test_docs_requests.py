@@ -203,6 +203,8 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("POST /runs/{run_id}/retry", "not_found", "runs/0/retry", {}, {}),
     ("POST /runs/{run_id}/retry", "conflict", "runs/{open}/retry", {}, {}),
     ("GET /runs/{run_id}/output", "not_found", "runs/0/output", None, {}),
+    ("GET /runs/{run_id}/output/lines", "not_found", "runs/0/output/lines", None, {}),
+    ("GET /runs/{run_id}/output/matches", "not_found", "runs/0/output/matches?q=x", None, {}),
     ("GET /handlers/{handler_id}", "not_found", "handlers/nobodys", None, {}),
     ("DELETE /workers/{instance_id}", "not_found", "workers/none", None, {}),
     ("DELETE /workers/{instance_id}", "conflict", "workers/{live}", None, {}),

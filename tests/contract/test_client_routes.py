@@ -46,6 +46,10 @@ CALLS = {
     "POST /api/v1/runs/{run_id}/cancel": lambda c: c.runs.cancel(1),
     "POST /api/v1/runs/{run_id}/retry": lambda c: c.runs.retry(1, data="today", idempotency_key="k"),
     "GET /api/v1/runs/{run_id}/output": lambda c: c.runs.output(1, 2, 3, "stdout"),
+    "GET /api/v1/runs/{run_id}/output/lines": lambda c: c.runs.lines(
+        1, 2, after=3, wait_seconds=4, limit=5, stream="stdout"
+    ),
+    "GET /api/v1/runs/{run_id}/output/matches": lambda c: c.runs.matches(1, "x", first=2, limit=3, stream="stdout"),
     "GET /api/v1/views": lambda c: c.views.list(),
     "PUT /api/v1/views": lambda c: c.views.put([]),
     "GET /api/v1/pause": lambda c: c.pause.get(),

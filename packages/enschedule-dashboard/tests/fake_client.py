@@ -7,13 +7,16 @@ contract suite and in the browser tests, which use the real one. ``FakeClient.ca
 from __future__ import annotations
 
 import copy
+import time
 from datetime import timedelta
 from typing import Any
 
 from fake_data import NOW, ZONE, Json, at, handler, run, runs, schedule, schedules, worker
 
-from enschedule_core.clock import format_instant, parse_instant
+from enschedule_core.clock import format_instant, from_micros, parse_instant, to_micros
 from enschedule_core.errors import Conflict, FieldError, InvalidInput, InvalidTrigger, NotFound, Unauthenticated
+from enschedule_core.lines import Chunk, Reader
+from enschedule_core.printed import plain
 
 __all__ = ["NOW", "ZONE", "FakeClient", "World", "at", "handler", "run", "schedule", "worker"]
 
@@ -60,6 +63,7 @@ class World:
         self.down: Exception | None = None
         checks = [{"name": name, "ok": True, "detail": ""} for name in ("database", "engine", "handlers")]
         self.readiness: Json = {"status": "ready", "checks": checks}
+        self.fence = 1
         self.output: list[Json] = [
             {"seq": 1, "at": at(seconds=-5), "stream": "stdout", "text": "POST https://erp.internal/export\n"},
             {"seq": 2, "at": at(seconds=-4.9), "stream": "stdout", "text": "resolving erp.internal → 10.4.0.17\n"},
@@ -373,16 +377,69 @@ class Runs:
         self._find(id)
         del self.world.runs[id]
 
-    def output(self, id: int, after: int = 0, wait_seconds: float = 0, stream: str | None = None) -> Json:
-        status = self._find(id)["status"]
-        items = [chunk for chunk in self.world.output if chunk["seq"] > after and stream in (None, chunk["stream"])]
+    def _read(self) -> tuple[Reader, dict[int, Any], dict[int, int]]:
+        reader, found, seen = Reader(), {}, {}
+        for one in self.world.output:
+            chunk = Chunk(one["seq"], one["stream"], to_micros(parse_instant(one["at"])), one["text"])
+            for line in reader.read(chunk):
+                found[line.number], seen[line.number] = line, one["seq"]
+        return reader, found, seen
+
+    def lines(
+        self,
+        id: int,
+        first: int | None = None,
+        *,
+        after: int | None = None,
+        wait_seconds: float = 0,
+        limit: int | None = None,
+        stream: str | None = None,
+    ) -> Json:
+        run = self._find(id)
+        reader, found, seen = self._read()
+        count, size = reader.count(stream), limit or 200
+        shown = [line for line in found.values() if stream in (None, line.stream)]
+        if after is None:
+            start = max(1, count + 1 + first if (first or 1) < 0 else first or 1)
+            shown = shown[start - 1 : start - 1 + size]
+        else:
+            shown = [line for line in shown if seen[line.number] > after]
+            if not shown and run["status"] in {"queued", "running"}:
+                time.sleep(min(wait_seconds, 0.2))
+        error = reader.error if reader.error and stream in (None, reader.error[1]) else None
         return {
-            "items": items,
-            "next_after": max([after, *(chunk["seq"] for chunk in items)]),
-            "complete": status not in {"queued", "running"},
-            "fence": 1,
-            "status": status,
-            "truncated": False,
+            "items": [
+                {
+                    "line": line.number,
+                    "position": line.number if stream is None else line.position,
+                    "at": format_instant(from_micros(line.at)),
+                    "stream": line.stream,
+                    "text": line.text,
+                    "left_out": line.left_out,
+                }
+                for line in shown
+            ],
+            "lines": count,
+            "first_error": (error[0] if stream is None else error[2]) if error else None,
+            "next_after": reader.seq,
+            "complete": run["status"] not in {"queued", "running"},
+            "fence": self.world.fence,
+            "status": run["status"],
+            "truncated": run["output"]["truncated"],
+        }
+
+    def matches(self, id: int, q: str, *, first: int = 1, limit: int | None = None, stream: str | None = None) -> Json:
+        self._find(id)
+        reader, found, _ = self._read()
+        held = [line for line in found.values() if q.lower() in plain(line.text).lower()]
+        positions = [line.number if stream is None else line.position for line in held if stream in (None, line.stream)]
+        return {
+            "positions": [one for one in positions if one >= first][: limit or 1000],
+            "count": len(positions),
+            "next_from": None,
+            "lines": reader.count(stream),
+            "complete": True,
+            "fence": self.world.fence,
         }
 
     def text(self, id: int) -> str:

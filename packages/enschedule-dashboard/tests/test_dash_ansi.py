@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from enschedule_core.printed import plain, split_unfinished
 from enschedule_dashboard import ansi
 
 
@@ -74,7 +75,7 @@ def test_every_colour_of_every_kind_is_in_the_white_list() -> None:
 )
 def test_everything_else_is_taken_out(text: str) -> None:
     assert "".join(segment for segment, _ in painted(text)) == "x"
-    assert ansi.plain(text) == "x"
+    assert plain(text) == "x"
 
 
 def test_text_stays_as_it_is() -> None:
@@ -83,23 +84,23 @@ def test_text_stays_as_it_is() -> None:
 
 
 def test_lone_surrogates_and_line_separators_cannot_break_a_page() -> None:
-    assert ansi.plain("a\ud800b\u2028c").encode() == "a\ufffdb c".encode()
+    assert plain("a\ud800b\u2028c").encode() == "a\ufffdb c".encode()
 
 
 def test_an_unterminated_sequence_does_not_swallow_what_follows() -> None:
-    assert ansi.plain("\x1b]0;never closed" + "y" * 5_000).endswith("y" * 5_000)
+    assert plain("\x1b]0;never closed" + "y" * 5_000).endswith("y" * 5_000)
 
 
 def test_a_sequence_that_is_cut_off_waits_for_its_end() -> None:
-    text, pending = ansi.split_unfinished("done \x1b[3")
+    text, pending = split_unfinished("done \x1b[3")
     assert (text, pending) == ("done ", "\x1b[3")
-    assert ansi.split_unfinished("done \x1b[31m") == ("done \x1b[31m", "")
+    assert split_unfinished("done \x1b[31m") == ("done \x1b[31m", "")
 
 
 @pytest.mark.parametrize("hostile", ["\x1b]", "\x1b[", "\x1b[1", "\x1b", "\x1b[38;5;1m", "\x9b;"])
 def test_the_work_grows_with_the_length_and_not_with_its_square(hostile: str) -> None:
     text = hostile * (400_000 // len(hostile))
     before = time.process_time()
-    ansi.split_unfinished(text)
+    split_unfinished(text)
     ansi.paint(text)
     assert time.process_time() - before < 5.0

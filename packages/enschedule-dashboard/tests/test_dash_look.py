@@ -92,6 +92,21 @@ def test_templates_hold_no_inline_style_or_script():
         assert not re.search(r"<script(?![^>]*\ssrc=)", text), path
 
 
+def scripts(name: str) -> set[str]:
+    """A script and those that it imports; not what it fetches only once somebody needs it."""
+    text = (ROOT / "static/js" / name).read_text()
+    return {name}.union(*(scripts(found) for found in re.findall(r'^import .*"\./([\w.]+)";$', text, re.MULTILINE)))
+
+
+def test_the_scripts_of_each_page_fit_the_budget():
+    shared = re.findall(r"static\('js/([\w.]+)'\)", (ROOT / "templates/base.html").read_text())
+    for page in ROOT.glob("templates/*.html"):
+        own = re.findall(r"static\('js/([\w.]+)'\)", page.read_text())
+        loaded = set().union(*map(scripts, [*shared, *own]))
+        assert {"live.js", "shell.js"} <= loaded
+        assert sum((ROOT / "static/js" / name).stat().st_size for name in loaded) <= 40_000, page
+
+
 def test_every_mark_is_drawn():
     from enschedule_dashboard.marks import MARKS as STATUSES
 

@@ -1,104 +1,87 @@
-"""Lines from chunks: the same whether they come at once or a byte at a time."""
+"""Lines as they are drawn: colours and hits as classes, the gap and the first error told, times in a column."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from fake_data import NOW
 
-from enschedule_dashboard.output import Assembler, Piece, merge
+from enschedule_dashboard.output import Row, rows, since, stamps
+from enschedule_dashboard.present import Viewer
 
-
-def chunk(text: str, stream: str = "stdout", at: str = "2026-11-23T13:32:02.114Z") -> dict[str, Any]:
-    return {"seq": 1, "at": at, "stream": stream, "text": text}
-
-
-def lines(*items: dict[str, Any]) -> list[str]:
-    return [piece.text for piece in merge(Assembler().feed(items))]
+VIEWER = Viewer(NOW, ZoneInfo("Europe/Stockholm"))
 
 
-def test_a_chunk_holds_many_lines_and_a_line_comes_in_many_chunks() -> None:
-    assert lines(chunk("one\ntwo\nthr"), chunk("ee\n"), chunk("four")) == ["one", "two", "three", "four"]
-
-
-def test_empty_lines_count_and_the_end_of_the_text_is_not_one() -> None:
-    assert lines(chunk("a\n\n\nb\n")) == ["a", "", "", "b"]
-
-
-def test_two_streams_do_not_run_into_each_other() -> None:
-    pieces = Assembler().feed([chunk("out "), chunk("err\n", "stderr"), chunk("goes on\n")])
-    found = [(piece.line, piece.stream, piece.text) for piece in merge(pieces)]
-    assert found == [(1, "stdout", "out goes on"), (2, "stderr", "err")]
-
-
-def test_a_returned_carriage_writes_the_line_anew() -> None:
-    assert lines(chunk("10 %\r50 %\r100 %\nnext\r\n")) == ["100 %", "next"]
-    assert lines(chunk("10 %\r"), chunk("50 %\r"), chunk("100 %\r\n")) == ["100 %"]
-
-
-def test_a_colour_that_is_cut_between_two_chunks_is_still_a_colour() -> None:
-    pieces = Assembler().feed([chunk("a\x1b[3"), chunk("1mred\nstill")])
-    assert [(segment.text, segment.classes) for piece in pieces for segment in piece.segments] == [
-        ("a", ()),
-        ("red", ("ansi-bad",)),
-        ("still", ("ansi-bad",)),
+def answer(*texts: str, **more: Any) -> Any:
+    items = [
+        {
+            "line": number,
+            "position": number,
+            "at": "2026-11-23T13:32:02.114Z",
+            "stream": "stdout",
+            "text": text,
+            "left_out": 0,
+        }
+        for number, text in enumerate(texts, 1)
     ]
+    end = {
+        "lines": len(items),
+        "first_error": None,
+        "next_after": 1,
+        "complete": True,
+        "fence": 1,
+        "status": "succeeded",
+    }
+    return {"items": items, **end, "truncated": False, **more}
 
 
-TEXT = "plain\n\x1b[1;31mred\r\nbar 1\rbar 2\n\nTraceback:\nValueError: no\nlast \x1b]0;t\x07one"
+def parts(text: str, find: str = "") -> list[tuple[str, str]]:
+    return list(rows(answer(text), find)[0].parts)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-def test_a_page_that_follows_shows_what_a_page_that_is_opened_later_shows(size: int) -> None:
-    at_once = merge(Assembler().feed([chunk(TEXT)]))
-    state, pieces = "", list[Piece]()
-    for start in range(0, len(TEXT), size):  # each step is an answer of its own, as for a page that polls
-        assembler = Assembler.resume(state)
-        pieces += assembler.feed([chunk(TEXT[start : start + size])])
-        state = assembler.state()
-    assert [(line.line, line.text) for line in merge(pieces)] == [(line.line, line.text) for line in at_once]
-    styles = [[segment.classes for segment in line.segments][:1] for line in merge(pieces)]
-    assert styles == [[segment.classes for segment in line.segments][:1] for line in at_once]
+def test_a_hit_is_marked_whatever_its_case_and_colour() -> None:
+    assert parts("a \x1b[31mTime\x1b[1mout\x1b[0m timeout", "timeout") == [
+        ("a ", ""),
+        ("Time", "ansi-bad hit"),
+        ("out", "ansi-bad ansi-bold hit"),
+        (" ", ""),
+        ("timeout", "hit"),
+    ]
+    assert parts("aaa", "aa") == [("aa", "hit"), ("a", "")]
+    assert parts("a.c abc", ".") == [("a", ""), (".", "hit"), ("c abc", "")]
+    assert parts("nothing", "x") == [("nothing", "")]
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("fine\nConnectError: refused\nValueError: later\n", 2),
-        ("INFO all good\n2026-11-23 ERROR disk full\n", 2),
-        ("error: no such file\n", 1),
-        ("requests.exceptions.HTTPError: 500\n", 1),
-        ("0 errors, no exceptions\n", None),
-        ("ErrorCount is 0\n", None),
-    ],
-)
-def test_the_first_line_that_reads_like_an_error_is_found_once(text: str, line: int | None) -> None:
-    found = [piece.line for piece in Assembler().feed([chunk(text, "stderr")]) if piece.is_error]
-    assert found == ([] if line is None else [line])
+def test_the_text_stays_the_same_however_it_is_marked() -> None:
+    text = "one \x1b[32mtwo\x1b[0m two 😀 two"
+    assert "".join(part for part, _ in parts(text, "two")) == "one two two 😀 two"
+
+
+def test_the_first_error_and_what_was_left_out_are_told() -> None:
+    note = "[1,234 bytes of output were left out here]"
+    assert [row.kind for row in rows(answer("a", note, "ValueError: x", truncated=True, first_error=3))] == [
+        "",
+        "gap",
+        "error",
+    ]
+    assert rows(answer(note))[0].kind == ""  # a program may print the same
 
 
 def test_a_repeated_second_is_left_out() -> None:
-    assembler = Assembler()
-    assert [assembler.stamp(clock) for clock in ("14:32:02.114", "14:32:02.120", "14:32:03.001")] == [
-        "14:32:02.114",
-        ".120",
-        "14:32:03.001",
-    ]
-    assert Assembler.resume(assembler.state()).stamp("14:32:03.500") == ".500"
+    start = NOW.replace(hour=13, minute=32, second=2, microsecond=114_000)
+    found = [Row(n, n, start + timedelta(seconds=plus), "stdout", ()) for n, plus in enumerate((0, 0.006, 0.887), 1)]
+    assert stamps(found, VIEWER) == ["14:32:02.114", ".120", "14:32:03.001"]
+    assert stamps(found, VIEWER, start) == ["+0.000", "+0.006", "+0.887"]
 
 
-@pytest.mark.parametrize("state", ["", "x", "!!!", "WzFd", "bnVsbA", "W10", "A" * 5_000, "eyJhIjoxfQ", "å"])
-def test_a_state_that_nobody_gave_is_the_start(state: str) -> None:
-    assert Assembler.resume(state).feed([chunk("a")])[0].line == 1
-
-
-def test_a_forged_state_brings_no_class_that_is_not_ours() -> None:
-    good = Assembler()
-    good.feed([chunk("\x1b[31mred")])
-    import base64
-    import json
-
-    raw = json.loads(base64.urlsafe_b64decode(good.state() + "=="))
-    raw[3]["stdout"][2]["tone"] = 'x" onclick="alert(1)'
-    forged = base64.urlsafe_b64encode(json.dumps(raw).encode()).decode()
-    assert Assembler.resume(forged).feed([chunk("a")])[0].segments[0].classes == ()
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.131, "+0.131"), (59.9996, "+1:00.000"), (62.5, "+1:02.500"), (3725.5, "+1:02:05.500"), (-1, "+0.000")],
+)
+def test_the_time_since_the_start(seconds: float, words: str) -> None:
+    start = datetime(2026, 11, 23, tzinfo=ZoneInfo("UTC"))
+    assert since(start, start + timedelta(seconds=seconds)) == words
+    assert since(None, start) == ""

@@ -153,7 +153,7 @@ def test_a_run_that_failed_says_so_and_shows_where(pages: Any) -> None:
     page = pages.text("/runs/88214")
     assert '<b class="t-bad">Failed after 4.2 s:</b>' in page
     assert re.search(r'id="L7" class="err first-error"', page)
-    assert 'href="#L7" data-error>' in page
+    assert 'href="/runs/88214?from=2#L7" data-error>' in page
     assert "Run again" in page
     assert ">Cancel" not in page
 
@@ -174,70 +174,23 @@ def test_run_again_takes_the_old_data_or_todays(pages: Any, world: World) -> Non
     assert pages.post("/runs/88211/retry", {"data": "schedule"}).status_code == 404
 
 
-def test_one_stream_is_shown_under_its_own_line_numbers(pages: Any) -> None:
-    page = pages.text("/runs/88214?stream=stderr")
-    assert re.findall(r'<li id="(L\d+)"', page) == ["L3", "L4", "L5", "L6", "L7"]
-
-
-def test_output_is_followed_by_a_cursor_in_the_same_lines_as_the_page(pages: Any) -> None:
-    page = pages.text("/runs/88214")
-    on_page = re.findall(r'<li id="L(\d+)"', page)
-    answer = pages.get("/runs/88214/output.json").json
-    assert [str(line["line"]) for line in answer["lines"]] == on_page
-    assert [line["time"] for line in answer["lines"]][:2] == ["14:32:02.000", ".100"]
-    assert answer["complete"] is True
-    later = pages.get(f"/runs/88214/output.json?after=2&state={answer['state']}").json
-    assert later["lines"][0]["line"] == 8
-
-
-def test_a_run_that_another_worker_began_anew_is_read_anew(pages: Any) -> None:
-    answer = pages.get("/runs/88214/output.json?after=2&fence=9").json
-    assert answer["again"] is True
-    assert answer["fence"] == 1
-
-
-def test_output_is_hostile_text(pages: Any, world: World) -> None:
-    world.output[0]["text"] = f"{HOSTILE}\x1b[31mred\x1b[0m\x00\x1b]0;title\x07\u202eevil\n"
-    page = pages.text("/runs/88214")
-    assert "<script>alert" not in page
-    assert '<span class="ansi-bad">red</span>evil</span>' in page
-    assert not re.search("[\x00\x1b\u202e]", page)
-    segments = pages.get("/runs/88214/output.json").json["lines"][0]["segments"]
-    assert segments == [[HOSTILE, ""], ["red", "ansi-bad"], ["evil", ""]]
-
-
-def test_the_download_is_an_attachment_of_plain_text(pages: Any, world: World) -> None:
-    world.output[0]["text"] = "<b>\x1b[31mas printed\ud800\n"
-    answer = pages.get("/runs/88214/output.txt")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="run-88214.txt"'
-    assert answer.mimetype == "text/plain"
-    assert b"<b>\x1b[31mas printed" in answer.data
-
-
-def test_long_output_comes_in_pages_that_count_on(pages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def output(_self: Any, _id: int, after: int = 0, wait_seconds: float = 0, stream: str | None = None) -> Any:
-        text = "".join(f"chunk {after + 1} line {line}\n" for line in range(500))
-        items = [{"seq": after + 1, "at": at(), "stream": "stdout", "text": text}] if after < 9 else []
-        end = {"complete": after >= 8, "fence": 1, "status": "succeeded", "truncated": False}
-        return {"items": items, "next_after": min(after + 1, 9), **end}
-
-    monkeypatch.setattr("fake_client.Runs.output", output)
-    path, seen = "/runs/88213", []
-    for _ in range(9):
-        page = pages.text(path)
-        seen.append([int(number) for number in re.findall(r'<li id="L(\d+)"', page)])
-        further = re.search(r'<p class="after" id="more"><a class="link" href="([^"#]+)', page)
-        if further is None:
-            break
-        path = further[1].replace("&amp;", "&")
-    assert [(numbers[0], numbers[-1]) for numbers in seen] == [(1, 2000), (2001, 4000), (4001, 4500)]
-
-
 def test_wrong_ids_and_cursors_are_answered_and_not_with_a_traceback(pages: Any) -> None:
     assert pages.get("/runs/99999").status_code == 404
     assert pages.get("/runs/99999/output.json").status_code == 404
-    assert pages.get("/runs/88214?after=-1&state=x").status_code == 200
-    assert pages.get("/runs/88214/output.json?after=x&state=%00&fence=y").status_code == 200
+    assert pages.get("/runs/88214?from=x&stream=y&times=z&find=%00").status_code == 200
+    for query in (
+        "after=x",
+        "after=1.2.3",
+        "after=",
+        "after=²",
+        "from=0",
+        "from=-",
+        "limit=x",
+        "limit=-5",
+        "stream=%00",
+    ):
+        assert pages.get(f"/runs/88214/output.json?{query}").status_code == 200
+        assert pages.get(f"/runs/88214/output.events?{query}").status_code == 200
     assert pages.get("/schedules/no-such").status_code == 404
 
 

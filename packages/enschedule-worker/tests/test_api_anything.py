@@ -65,7 +65,16 @@ WORDS = st.sampled_from(
     ["limit", "cursor", "q", "status", "handler", "tag", "from", "to", "sort", "schedule", "after", "wait", "bucket"]
 )
 LISTS = st.sampled_from(
-    ["schedules", "runs", "handlers", "stats/runs", "forecast", "runs/1/output", "schedules/hourly/next"]
+    [
+        "schedules",
+        "runs",
+        "handlers",
+        "stats/runs",
+        "forecast",
+        "runs/1/output",
+        "runs/1/output/lines",
+        "schedules/hourly/next",
+    ]
 )
 several = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -306,6 +306,8 @@ ANSWERS = {
     "runs/1": "RunDetail",
     "runs/2": "RunDetail",
     "runs/1/output": "OutputPage",
+    "runs/1/output/lines": "OutputLines",
+    "runs/1/output/matches?q=x": "OutputMatches",
     "handlers": "HandlerPage",
     "handlers/log-job": "Handler",
     "plugins": "PluginPage",

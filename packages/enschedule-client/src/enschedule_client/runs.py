@@ -9,7 +9,17 @@ from typing import Any, Final, Literal, TypedDict, Unpack, cast
 from enschedule_client.call import Call, Repeat, segment
 from enschedule_client.resources import Resource, to_the_end, wire_filter
 from enschedule_client.stream import follow
-from enschedule_core.wire.types import OutputChunk, OutputPage, Page, Run, RunActions, RunDetail, Stream
+from enschedule_core.wire.types import (
+    OutputChunk,
+    OutputLines,
+    OutputMatches,
+    OutputPage,
+    Page,
+    Run,
+    RunActions,
+    RunDetail,
+    Stream,
+)
 
 _BEHIND_ALL: Final = 2**31 - 1
 
@@ -131,6 +141,37 @@ class Runs(Resource):
         query = {"after": after, "wait": f"{wait_seconds:g}", "stream": stream}
         call = Call("GET", _path(id, "output"), query=query, repeat=Repeat.ALWAYS, extra_wait_seconds=wait_seconds)
         return cast("OutputPage", self._caller.json(call))
+
+    def lines(
+        self,
+        id: int,
+        first: int | None = None,
+        *,
+        after: int | None = None,
+        wait_seconds: float = 0,
+        limit: int | None = None,
+        stream: Stream | None = None,
+    ) -> OutputLines:
+        """Return what was printed by lines: from the line ``first`` on (default 1; below 0: from the end).
+
+        With ``after`` instead: the lines that changed after that cursor, each whole; if there is none yet, the worker
+        holds its answer for up to ``wait_seconds`` (at most 20). ``limit`` is 1 to 1,000 (default 200).
+        """
+        wait = f"{wait_seconds:g}" if wait_seconds else None
+        query = {"from": first, "limit": limit, "after": after, "wait": wait, "stream": stream}
+        path = _path(id, "output/lines")
+        call = Call("GET", path, query=query, repeat=Repeat.ALWAYS, extra_wait_seconds=wait_seconds)
+        return cast("OutputLines", self._caller.json(call))
+
+    def matches(
+        self, id: int, q: str, *, first: int = 1, limit: int | None = None, stream: Stream | None = None
+    ) -> OutputMatches:
+        """Return which lines hold ``q``, in whichever case; ``limit`` is how many positions, 1 to 10,000 (1,000).
+
+        A search of some seconds stops: go on with ``first=next_from``.
+        """
+        query = {"q": q, "from": first, "limit": limit, "stream": stream}
+        return cast("OutputMatches", self._get(_path(id, "output/matches"), query))
 
     def follow(
         self,

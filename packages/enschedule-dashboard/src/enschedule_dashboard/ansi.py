@@ -9,9 +9,10 @@ palette of the pages, so that no program can print unreadable text; backgrounds 
 from __future__ import annotations
 
 import colorsys
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+
+from enschedule_core.printed import ESCAPE, clean
 
 CLASSES = frozenset(
     {
@@ -24,23 +25,6 @@ _NAMES = ("faint", "bad", "ok", "warn", "accent", "magenta", "cyan", "text")
 """The palette's tones for black, red, green, yellow, blue, magenta, cyan, white: ANSI's order."""
 
 _HUES = ((0, "bad"), (52, "warn"), (120, "ok"), (182, "cyan"), (228, "accent"), (300, "magenta"), (360, "bad"))
-
-# An unterminated string sequence must not swallow the output, and many of them must not cost more than
-# linear time: hence the bounds, and no newline inside.
-_ESCAPE = re.compile(
-    r"(?:\x1b\[|\x9b)(?P<parameters>[0-?]{0,64})[ -/]{0,4}(?P<final>[@-~])"
-    r"|\x1b[\]PX^_][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)"
-    r"|\x1b[ -/]{0,4}[0-~]"
-)
-_UNFINISHED = re.compile(
-    r"(?:(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,4}|\x1b[\]PX^_][^\x07\x1b\n]{0,256}\x1b?|\x1b[ -/]{0,4})\Z"
-)
-_DROPPED = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 but the tab, DEL, C1
-    "\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]"  # what reorders the text around it
-)
-_SEPARATORS = re.compile("[\u2028\u2029]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +58,11 @@ class Segment:
     classes: tuple[str, ...] = ()
 
 
-def clean(text: str) -> str:
-    """Return ``text`` without control characters and without marks that reorder it; tabs stay."""
-    text = _SURROGATES.sub("\ufffd", _DROPPED.sub("", text))
-    return _SEPARATORS.sub(" ", text)
-
-
-def plain(text: str) -> str:
-    """Return ``text`` without escape sequences and control characters."""
-    return clean(_ESCAPE.sub("", text))
-
-
-def split_unfinished(text: str) -> tuple[str, str]:
-    """Split ``text`` before an escape sequence that its end cuts off; the second part is "" where there is none."""
-    found = _UNFINISHED.search(text, max(0, len(text) - 400))
-    return (text[: found.start()], text[found.start() :]) if found else (text, "")
-
-
 def paint(text: str, style: Style = PLAIN) -> tuple[list[Segment], Style]:
     """Turn one line's text into segments, starting in ``style``; also return the style after it."""
     segments: list[Segment] = []
     position = 0
-    for found in _ESCAPE.finditer(text):
+    for found in ESCAPE.finditer(text):
         _append(segments, text[position : found.start()], style)
         position = found.end()
         if found["final"] == "m":

@@ -1,161 +1,127 @@
-"""Lines from output chunks: numbered, timed, coloured; the page and the live update share this one reading.
+"""Lines of output as they are drawn: coloured, with what was looked for marked; the page and the script share this.
 
-Chunks are not lines: a line may come in many chunks, a chunk may hold many lines, and the two streams
-interleave. An :class:`Assembler` therefore returns *pieces*: text that starts a line or goes on with an
-open one. What it must remember between two answers travels as a short opaque text (:meth:`Assembler.state`),
-so that the server holds nothing for a page that follows a run.
+The worker reads chunks into lines (:mod:`enschedule_core.lines`). Here the escape sequences of a line become classes,
+once, for the page that is drawn at once and for the lines that the script asks for later.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-from enschedule_dashboard import ansi
+from enschedule_core.wire.types import OutputLine, OutputLines
+from enschedule_dashboard import ansi, present
+from enschedule_dashboard.present import Viewer, as_instant
 
-STREAMS = ("stdout", "stderr")
-_STATE_MAX = 2_000
-_PENDING_MAX = 320
-_ERROR = re.compile(
-    r"^\s*(?:[\w.]*(?:Error|Exception|Fault|Interrupt|Exit)\b(?!\w)"
-    r"|(?i:error|fatal(?: error)?|panic|critical)\b\s*[:\[(!])"
-    r"|\b(?:ERROR|FATAL|CRITICAL|PANIC)\b"
-)
+HIT = "hit"
+_GAP = re.compile(r"\[[\d,]+ bytes of (?:output|stdout|stderr) were left out here\]")
+
+Part = tuple[str, str]
+"""Text, and the classes that draw it, apart by spaces."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Text of one line: the whole of it, its start, or (``new`` is False) what follows.
-
-    ``reset``: the line so far is replaced (the program returned the carriage). ``is_error``: this is the
-    first line of the run that reads like an error.
-    """
+class Row:
+    """A line as it is drawn. ``kind``: ``error`` (the first that reads like one), ``gap`` (some is missing), or ""."""
 
     line: int
-    at: str
+    position: int
+    at: datetime
     stream: str
-    segments: tuple[ansi.Segment, ...]
-    new: bool = True
-    reset: bool = False
-    is_error: bool = False
+    parts: tuple[Part, ...]
+    left_out: int = 0
+    kind: str = ""
 
-    @property
-    def text(self) -> str:
-        """Return its text without styles."""
-        return "".join(segment.text for segment in self.segments)
-
-
-@dataclass(slots=True)
-class _Open:
-    """One stream's unfinished business: the open line (0: none), the style, and what a chunk's end cut off."""
-
-    line: int = 0
-    pending: str = ""
-    style: ansi.Style = ansi.PLAIN
-
-
-@dataclass(slots=True)
-class Assembler:
-    """Reads chunks in order and gives pieces; ``lines`` is how many lines have begun."""
-
-    lines: int = 0
-    error_seen: bool = False
-    second: str = ""
-    _open: dict[str, _Open] = field(default_factory=lambda: {name: _Open() for name in STREAMS})
-
-    def feed(self, items: Iterable[Mapping[str, Any]]) -> list[Piece]:
-        """Return the pieces of chunks ``{seq, at, stream, text}``, oldest first."""
-        pieces: list[Piece] = []
-        for item in items:
-            stream = item["stream"] if item["stream"] in STREAMS else "stdout"
-            pieces.extend(self._chunk(stream, str(item["at"]), str(item["text"])))
-        return pieces
-
-    def _chunk(self, stream: str, at: str, text: str) -> Iterable[Piece]:
-        found = self._open[stream]
-        parts = (found.pending + text).split("\n")
-        found.pending = ""
-        for index, part in enumerate(parts):
-            ended = index < len(parts) - 1
-            if part or ended:
-                yield from self._part(found, stream, at, part, ended=ended)
-
-    def _part(self, found: _Open, stream: str, at: str, part: str, *, ended: bool) -> Iterable[Piece]:
-        if ended:
-            part = part.removesuffix("\r")
-        else:
-            part, found.pending = ansi.split_unfinished(part)
-            if part.endswith("\r"):  # what follows decides: an end of line, or a line that is written anew
-                part, found.pending = part[:-1], "\r" + found.pending
-        reset = "\r" in part
-        segments: list[ansi.Segment] = []
-        for stretch in part.split("\r"):
-            painted, found.style = ansi.paint(stretch, found.style)
-            segments = painted or segments
-        new = found.line == 0
-        if new and (segments or ended):
-            self.lines += 1
-            found.line = self.lines
-        if segments or (ended and new):
-            piece = Piece(found.line, at, stream, tuple(segments), new=new, reset=reset and not new)
-            yield self._judge(piece)
-        if ended:
-            found.line = 0
-
-    def _judge(self, piece: Piece) -> Piece:
-        if self.error_seen or not piece.new or _ERROR.search(piece.text) is None:
-            return piece
-        self.error_seen = True
-        return replace(piece, is_error=True)
-
-    def stamp(self, clock: str) -> str:
-        """Shorten ``14:32:02.114`` to ``.114`` where the line before has the same second."""
-        second, dot, fraction = clock.partition(".")
-        shown = clock if second != self.second else dot + fraction
-        self.second = second
-        return shown
-
-    def state(self) -> str:
-        """Return what the next answer needs, as a short text that is safe in an address."""
-        streams = {
-            name: [found.line, found.pending[-_PENDING_MAX:], asdict(found.style)] for name, found in self._open.items()
+    def wire(self) -> dict[str, Any]:
+        """Return it for the script; ``at`` in milliseconds."""
+        return {
+            "line": self.line,
+            "position": self.position,
+            "at": round(self.at.timestamp() * 1000),
+            "stream": self.stream,
+            "parts": self.parts,
+            "left_out": self.left_out,
+            "kind": self.kind,
         }
-        packed = json.dumps([self.lines, int(self.error_seen), self.second, streams], separators=(",", ":"))
-        return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
-
-    @classmethod
-    def resume(cls, state: str) -> Assembler:
-        """Return the assembler that gave ``state``; what cannot be read counts as the start."""
-        if not state or len(state) > _STATE_MAX:
-            return cls()
-        try:
-            packed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
-            lines, error_seen, second, streams = json.loads(packed)
-            opened = {name: _opened(streams[name]) for name in STREAMS}
-            return cls(int(lines), bool(error_seen), str(second)[:20], opened)
-        except (binascii.Error, ValueError, TypeError, KeyError, RecursionError):
-            return cls()
 
 
-def _opened(raw: Any) -> _Open:
-    line, pending, style = raw
-    switches = {name: bool(style[name]) for name in ("bold", "dim", "italic", "underline", "strike")}
-    tone = style["tone"] if f"ansi-{style['tone']}" in ansi.CLASSES else None
-    return _Open(int(line), str(pending)[-_PENDING_MAX:], ansi.Style(tone=tone, **switches))
+def rows(page: OutputLines, find: str = "") -> list[Row]:
+    """Return the lines of an answer as they are drawn; ``find`` is marked wherever it stands, in whichever case."""
+    sought = re.compile(re.escape(find), re.IGNORECASE) if find else None
+    return [_row(line, page, sought) for line in page["items"]]
 
 
-def merge(pieces: Iterable[Piece]) -> list[Piece]:
-    """Join the pieces of each line, for a page that is drawn at once; lines stay in the order they began."""
-    lines: dict[int, Piece] = {}
-    for piece in pieces:
-        before = lines.get(piece.line)
-        if before is None or piece.reset:
-            lines[piece.line] = replace(piece, new=before is None or before.new, at=before.at if before else piece.at)
-        else:
-            lines[piece.line] = replace(before, segments=before.segments + piece.segments)
-    return list(lines.values())
+def _row(line: OutputLine, page: OutputLines, sought: re.Pattern[str] | None) -> Row:
+    segments, _ = ansi.paint(line["text"])
+    parts = [(segment.text, " ".join(segment.classes)) for segment in segments]
+    kind = "error" if line["position"] == page["first_error"] else ""
+    if page["truncated"] and _GAP.fullmatch("".join(text for text, _ in parts)):
+        kind = "gap"
+    return Row(
+        line=line["line"],
+        position=line["position"],
+        at=as_instant(line["at"]),
+        stream=line["stream"],
+        parts=tuple(_marked(parts, sought) if sought else parts),
+        left_out=line["left_out"],
+        kind=kind,
+    )
+
+
+def _marked(parts: list[Part], sought: re.Pattern[str]) -> list[Part]:
+    """Split parts where a hit begins and ends, which may be in the middle of a colour."""
+    text = "".join(part for part, _ in parts)
+    hits = [found.span() for found in sought.finditer(text)]
+    if not hits:
+        return parts
+    edges = sorted({edge for hit in hits for edge in hit})
+    found, start = [], 0
+    for part, classes in parts:
+        end = start + len(part)
+        cuts = [start, *(edge for edge in edges if start < edge < end), end]
+        for left, right in pairwise(cuts):
+            is_hit = any(begin <= left < stop for begin, stop in hits)
+            found.append((text[left:right], f"{classes} {HIT}".strip() if is_hit else classes))
+        start = end
+    return found
+
+
+def since(start: datetime | None, at: datetime) -> str:
+    """Return the time since a run's start: ``+0.131``, ``+1:02.131``, ``+1:02:03.131``; "" where it never started."""
+    if start is None:
+        return ""
+    whole = max(0, round((at - start).total_seconds() * 1000))
+    minutes, milliseconds = divmod(whole, 60_000)
+    seconds = f"{milliseconds / 1000:06.3f}"
+    if not minutes:
+        return f"+{milliseconds / 1000:.3f}"
+    hours, minutes = divmod(minutes, 60)
+    return f"+{hours}:{minutes:02d}:{seconds}" if hours else f"+{minutes}:{seconds}"
+
+
+def stamps(found: Iterable[Row], viewer: Viewer, start: datetime | None = None) -> list[str]:
+    """Return the time column: the time of day, without the second where the line before has the same one.
+
+    With ``start``, the time since then instead.
+    """
+    written, second = [], ""
+    for row in found:
+        if start is not None:
+            written.append(since(start, row.at))
+            continue
+        local = viewer.local(row.at)
+        clock = f"{local:%H:%M:%S}"
+        fraction = f".{local.microsecond // 1000:03d}"
+        written.append(fraction if clock == second else clock + fraction)
+        second = clock
+    return written
+
+
+def exact(row: Row, viewer: Viewer, start: datetime | None) -> str:
+    """Return both times of a line in words, for who points at one."""
+    after = since(start, row.at)
+    return present.exact(row.at, viewer) + (f", {after} since the start" if after else "")

@@ -117,6 +117,55 @@ class OutputPage(TypedDict):
     truncated: bool
 
 
+class OutputLine(TypedDict):
+    """A line of what a run printed, as it stands: what a carriage return had written over is gone.
+
+    ``line`` counts all lines from 1; ``position`` counts those that were asked for, of one stream or of both. ``text``
+    has its escape sequences, begins with those that colour it from the lines before, and has no end of line. After
+    10,000 characters it is cut; ``left_out`` is how many more there are.
+    """
+
+    line: int
+    position: int
+    at: Instant
+    stream: Stream
+    text: str
+    left_out: int
+
+
+class OutputLines(TypedDict):
+    """Lines of what a run printed, in order.
+
+    ``lines`` is how many there are so far, ``first_error`` the position of the first that reads like an error. Ask
+    with ``after=next_after`` for what changes from here on. ``complete`` means that the run has ended and nothing
+    follows. Where ``fence`` changes, the output begins again.
+    """
+
+    items: list[OutputLine]
+    lines: int
+    first_error: int | None
+    next_after: int
+    complete: bool
+    fence: int
+    status: str
+    truncated: bool
+
+
+class OutputMatches(TypedDict):
+    """Which lines hold a text: the positions of the first ones, and how many there are from where it began.
+
+    The first 10,000 characters of a line are searched. ``lines`` is how many there are up to where it looked;
+    ``next_from`` goes on there, and is ``None`` where it saw all.
+    """
+
+    positions: list[int]
+    count: int
+    next_from: int | None
+    lines: int
+    complete: bool
+    fence: int
+
+
 class DoneRun(TypedDict):
     """A run that a bulk action was done to; ``run_id`` is the new run of a retry."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ID_PATTERN
@@ -46,12 +48,52 @@ class RunQuery(PageQuery, RunWhere):
     """Which runs; newest first."""
 
 
+_CURSOR = validate.Range(0, 2**31 - 1, error="Must be 0 or a next_after.")
+_STREAM = validate.OneOf(["stdout", "stderr"], error="Must be stdout or stderr.")
+_LINE = 2**31 - 1
+
+
 class OutputQuery(Strict):
     """Which chunks of a run's output."""
 
-    after = fields.Integer(load_default=0, validate=validate.Range(0, 2**31 - 1, error="Must be 0 or a next_after."))
+    after = fields.Integer(load_default=0, validate=_CURSOR)
     wait = fields.Float(load_default=0.0, validate=validate.Range(0, 20, error="Must be from 0 to 20 seconds."))
-    stream = fields.String(validate=validate.OneOf(["stdout", "stderr"], error="Must be stdout or stderr."))
+    stream = fields.String(validate=_STREAM)
+
+
+class OutputLinesQuery(Strict):
+    """Which lines of a run's output: a stretch of them, or those that changed after a cursor."""
+
+    first = fields.Integer(
+        data_key="from",
+        load_default=1,
+        validate=validate.And(
+            validate.Range(-_LINE, _LINE, error="Must be the number of a line, or one below 0 to count from the end."),
+            validate.NoneOf([0], error="Lines are counted from 1; from the end, -1 is the last."),
+        ),
+    )
+    limit = fields.Integer(load_default=200, validate=validate.Range(1, 1000, error="Must be from 1 to 1000."))
+    after = fields.Integer(validate=_CURSOR)
+    wait = fields.Float(load_default=0.0, validate=validate.Range(0, 20, error="Must be from 0 to 20 seconds."))
+    stream = fields.String(validate=_STREAM)
+
+    @validates_schema(pass_original=True)
+    def _is_one_or_the_other(self, data: dict[str, Any], original: Any, **_: Any) -> None:
+        if "after" in data and "from" in original:
+            raise ValidationError("Give from or after: after asks for what changed, wherever it is.", "from")
+        if "after" not in data and data.get("wait"):
+            raise ValidationError("Waits only together with after: for example after=0&wait=20.", "wait")
+
+
+class OutputMatchesQuery(Strict):
+    """Which lines hold a text."""
+
+    q = fields.String(required=True, validate=validate.Length(1, 200, error="Must have 1 to 200 characters."))
+    first = fields.Integer(
+        data_key="from", load_default=1, validate=validate.Range(1, _LINE, error="Must be the number of a line.")
+    )
+    limit = fields.Integer(load_default=1000, validate=validate.Range(1, 10_000, error="Must be from 1 to 10000."))
+    stream = fields.String(validate=_STREAM)
 
 
 class RunStatsQuery(Strict):

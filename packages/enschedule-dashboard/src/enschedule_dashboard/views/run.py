@@ -2,65 +2,61 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from enschedule_core.errors import NotFound
-from enschedule_core.wire.types import Attempt, OutputPage, RunDetail, Schedule
-from enschedule_dashboard import forms, present, strips, tracebacks, voices
+from enschedule_core.wire.types import Attempt, OutputLines, RunDetail, Schedule
+from enschedule_dashboard import data_notes, forms, present, strips, tracebacks, voices
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.notices import say
-from enschedule_dashboard.output import Assembler, Piece, merge
+from enschedule_dashboard.output import Row, exact, rows, stamps
 from enschedule_dashboard.present import plural, size
 from enschedule_dashboard.session import back, client
+from enschedule_dashboard.views.run_output import MOST_HITS, stream, wanted, whole
 
 blueprint = Blueprint("run", __name__)
 
 OPEN = frozenset({"queued", "running"})
-LINES_A_PAGE = 2_000
-CHARACTERS_A_PAGE = 400_000
-WAIT_SECONDS = 10
-LONG_POLLS = 6
-"""At most so many requests of this process wait for output; the next ones are answered at once and poll."""
-
-_waits = threading.BoundedSemaphore(LONG_POLLS)
+LINES_A_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line (or the next part of one) as it is drawn: the time is shortened where the second repeats."""
-
-    piece: Piece
-    time: str
-    exact: str
-
-
-@dataclass(slots=True)
 class Output:
-    """What is shown of the output, and where reading goes on."""
+    """The lines that a page has, and what leads to others: query strings of the page's own address."""
 
-    lines: list[Line]
-    after: int
-    state: str
-    fence: int
-    complete: bool
-    more: bool
-    error_line: int | None = None
+    rows: list[Row]
+    times: list[str]
+    exact: list[str]
+    page: OutputLines
+    first: int = 1
+    links: dict[str, str] = field(default_factory=dict)
+    found: int | None = None
+    start: int = 0
+
+    @property
+    def last(self) -> int:
+        """Return the position of the last line of the page."""
+        return self.first + len(self.rows) - 1
+
+    @property
+    def is_part(self) -> bool:
+        """Return whether there are lines that the page has not."""
+        return self.first > 1 or self.last < self.page["lines"]
 
 
 @blueprint.get("/runs/<int:id>")
 def show(id: int) -> str:
-    """Show the run."""
+    """Show the run.
+
+    The page that keeps itself up to date asks again and again, and reads its output another way.
+    """
+    is_refresh = "X-Live" in request.headers
     run = client().runs.get(id)
     schedule = _schedule(run)
-    output = _read(id, _whole("after"), request.args.get("state", ""))
-    stream = request.args.get("stream")
     usual = schedule["usual_seconds"] if schedule else None
     return render_template(
         "run.html",
@@ -69,48 +65,16 @@ def show(id: int) -> str:
         is_open=run["status"] in OPEN,
         said=voices.run_voice(run, viewer(), schedule),
         line=strips.timeline(run, viewer(), usual),
-        output=output,
-        stream=stream if stream in ("stdout", "stderr") else "",
+        output=None if is_refresh else _output(run),
+        stream=stream() or "",
         size_words=_size_words(run),
         nothing=_nothing(run),
-        data=forms.json_lines(run["data"]),
-        data_note=_data_note(run, schedule),
+        data=None if is_refresh else data_notes.read(client(), run, schedule),
         result=forms.json_lines(run["result"]) if run["result"] is not None else None,
         traceback=_traceback(run),
         attempts=[(link, _took(link)) for link in run["attempts"]],
         facts=_facts(run, schedule),
     )
-
-
-@blueprint.get("/runs/<int:id>/output.json")
-def output_json(id: int) -> Response:
-    """Answer with what was printed after a cursor, already read into lines; waits a while for more.
-
-    ``state`` is what the answer before gave. Where ``fence`` changes, the output begins again.
-    """
-    assembler = Assembler.resume(request.args.get("state", ""))
-    with _waiting() as seconds:
-        page = client().runs.output(id, _whole("after"), wait_seconds=seconds)
-    fence = _whole("fence")
-    if fence and page["fence"] != fence and _whole("after"):
-        return jsonify(again=True, fence=page["fence"], complete=False)
-    lines = _lines(assembler, assembler.feed(page["items"]))
-    return jsonify(
-        lines=[_wire(line) for line in lines],
-        after=page["next_after"],
-        state=assembler.state(),
-        fence=page["fence"],
-        complete=page["complete"],
-        status=page["status"],
-    )
-
-
-@blueprint.get("/runs/<int:id>/output.txt")
-def output_text(id: int) -> Response:
-    """Download everything it printed, as it printed it."""
-    text = client().runs.text(id)
-    headers = {"Content-Disposition": f'attachment; filename="run-{id}.txt"'}
-    return Response(text.encode(errors="replace"), mimetype="text/plain", headers=headers)
 
 
 @blueprint.post("/runs/<int:id>/cancel")
@@ -132,27 +96,10 @@ def retry(id: int) -> AnyResponse:
     else:
         started = client().runs.retry(id)
     if request.form.get("next"):
-        say("It runs again.", link=(f"Open run {started['id']:,}", f"/runs/{started['id']}"))
+        title = started["schedule"]["title"] if started["schedule"] else started["handler"]["id"]
+        say(f"{title} runs again.", link=(f"Open run {started['id']:,}", f"/runs/{started['id']}"))
         return back(f"/runs/{started['id']}")
     return redirect(run_url(started["id"]), 303)
-
-
-@contextmanager
-def _waiting() -> Iterator[float]:
-    """Give the seconds that this request may wait: none where enough others wait already."""
-    wanted = request.args.get("wait") == "1"
-    if not wanted or not _waits.acquire(blocking=False):
-        yield 0
-        return
-    try:
-        yield WAIT_SECONDS
-    finally:
-        _waits.release()
-
-
-def _whole(name: str) -> int:
-    text = request.args.get(name, "")
-    return int(text) if text.isdigit() and len(text) < 16 else 0
 
 
 def _schedule(run: RunDetail) -> Schedule | None:
@@ -164,60 +111,52 @@ def _schedule(run: RunDetail) -> Schedule | None:
         return None
 
 
-def _read(id: int, after: int, state: str) -> Output:
-    """Read the output from a cursor until the page is full."""
-    assembler = Assembler.resume(state) if after else Assembler()
-    pieces: list[Piece] = []
-    characters = 0
-    start = assembler.lines
-    while True:
-        page: OutputPage = client().runs.output(id, after)
-        pieces += assembler.feed(page["items"])
-        characters += sum(len(item["text"]) for item in page["items"])
-        after = page["next_after"]
-        is_full = assembler.lines - start >= LINES_A_PAGE or characters >= CHARACTERS_A_PAGE
-        if not page["items"] or page["complete"] or is_full:
-            break
-    lines = _lines(assembler, merge(pieces))
+def _output(run: RunDetail) -> Output:
+    """Read the lines of the page: the first ones, of a run that goes on the last; or from where the address says."""
+    find, chosen = wanted(), stream()
+    first = whole("from", -LINES_A_PAGE if run["status"] in OPEN else 1) or 1
+    hits = client().runs.matches(run["id"], find, limit=MOST_HITS, stream=chosen) if find else None
+    if hits and "from" not in request.args:
+        first = next(iter(hits["positions"]), 1)
+    page = client().runs.lines(run["id"], first, limit=LINES_A_PAGE, stream=chosen)
+    drawn = rows(page, find)
+    first = drawn[0].position if drawn else 1
+    start = present.as_instant(run["started_at"]) if run["started_at"] else None
+    shown = start if request.args.get("times") == "start" else None
     return Output(
-        lines=lines,
-        after=after,
-        state=assembler.state(),
-        fence=page["fence"],
-        complete=page["complete"],
-        more=is_full and bool(page["items"]) and not page["complete"],
-        error_line=next((line.piece.line for line in lines if line.piece.is_error), None),
+        rows=drawn,
+        times=stamps(drawn, viewer(), shown),
+        exact=[exact(row, viewer(), start) for row in drawn],
+        page=page,
+        first=first,
+        links=_links(first, drawn[-1].position if drawn else 0, page, hits["positions"] if hits else []),
+        found=hits["count"] if hits else None,
+        start=round(start.timestamp() * 1000) if start else 0,
     )
 
 
-def _lines(assembler: Assembler, pieces: list[Piece]) -> list[Line]:
-    found = []
-    for piece in pieces:
-        local = viewer().local(present.as_instant(piece.at))
-        clock = f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
-        found.append(Line(piece, assembler.stamp(clock) if piece.new else "", present.exact(piece.at, viewer())))
-    return found
-
-
-def _wire(line: Line) -> dict[str, Any]:
-    piece = line.piece
-    return {
-        "line": piece.line,
-        "at": piece.at,
-        "time": line.time,
-        "exact": line.exact,
-        "stream": piece.stream,
-        "new": piece.new,
-        "reset": piece.reset,
-        "error": piece.is_error,
-        "segments": [[segment.text, " ".join(segment.classes)] for segment in piece.segments],
-    }
+def _links(first: int, last: int, page: OutputLines, hits: list[int]) -> dict[str, str]:
+    """Return the ways to other lines, for who has no script: name: query string."""
+    places: dict[str, int] = {}
+    if first > 1:
+        places |= {"first": 1, "previous": max(1, first - LINES_A_PAGE)}
+    if last < page["lines"]:
+        places |= {"next": last + 1, "last": -LINES_A_PAGE}
+    if page["first_error"]:
+        places["error"] = max(1, page["first_error"] - 5)
+    later, earlier = [hit for hit in hits if hit > first], [hit for hit in hits if hit < first]
+    places |= {"hit": later[0]} if later else {}
+    places |= {"hit before": earlier[-1]} if earlier else {}
+    kept = {name: request.args[name] for name in ("stream", "times", "find") if request.args.get(name)}
+    return {name: urlencode({**kept, "from": place}) for name, place in places.items()}
 
 
 def _size_words(run: RunDetail) -> str:
     printed = run["output"]
+    if not printed["bytes"]:
+        return ""
     words = f"{plural(printed['lines'], 'line')}, {size(printed['bytes'])}"
-    return words + (", cut" if printed["truncated"] else "")
+    return words + (", the middle left out" if printed["truncated"] else "")
 
 
 def _nothing(run: RunDetail) -> str:
@@ -228,12 +167,6 @@ def _nothing(run: RunDetail) -> str:
     if run["output"]["bytes"]:
         return "Its output was removed; the run itself is kept."
     return "It printed nothing." if run["started_at"] else "It never started, so it printed nothing."
-
-
-def _data_note(run: RunDetail, schedule: Schedule | None) -> str:
-    if schedule is None:
-        return ""
-    return "the same as the schedule's now" if run["data"] == schedule["data"] else "not the schedule's present data"
 
 
 def _traceback(run: RunDetail) -> list[tracebacks.Part]:

@@ -11,6 +11,7 @@ from flask import current_app, g
 
 from enschedule_core.actor import Actor
 from enschedule_core.registry import Registry
+from enschedule_worker.service.marks import AllMarks
 from enschedule_worker.service.metrics import Meter
 from enschedule_worker.service.retention import Keep
 from enschedule_worker.service.sign_on import SignOn
@@ -96,6 +97,7 @@ class ApiContext:
     bell: Bell = field(default_factory=Bell)
     accounts: Accounts = field(default_factory=Accounts)
     meter: Meter = field(default_factory=Meter)
+    marks: AllMarks = field(default_factory=AllMarks)
     settings: tuple[Mapping[str, Any], ...] = ()
 
 

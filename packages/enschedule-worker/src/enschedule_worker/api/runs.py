@@ -11,12 +11,20 @@ from enschedule_core.clock import to_micros
 from enschedule_core.errors import Conflict, InvalidData, NotFound, UnknownHandler
 from enschedule_core.wire import answers
 from enschedule_core.wire.actions import RunAction, RunActionsInput
-from enschedule_core.wire.runs import OutputQuery, RetryRunInput, RunInput, RunQuery
-from enschedule_worker.api import pages, streaming
+from enschedule_core.wire.runs import (
+    OutputLinesQuery,
+    OutputMatchesQuery,
+    OutputQuery,
+    RetryRunInput,
+    RunInput,
+    RunQuery,
+)
+from enschedule_worker.api import pages, streaming, waiting
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, LAST_EVENT_ID, idempotency_key, origin
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
 from enschedule_worker.service import actions, output, runs
+from enschedule_worker.service.lines import Changes, Lines, Stretch, Wanted
 from enschedule_worker.store.run_reads import RunFilters
 
 blueprint = Blueprint("runs", __name__, url_prefix="/api/v1", description="What ran, how it went, what it printed")
@@ -175,8 +183,37 @@ def get_output(query: dict[str, Any], run_id: int) -> Response:
         return streaming.stream(context(), actor(), run_id, cursor)
     cursor = output.Cursor(after=query["after"], stream=query.get("stream"))
     bell = context().bell
-    found = output.read_waiting(context().database, actor(), run_id, cursor, seconds=query["wait"], bell=bell)
-    return answer(found)
+    with waiting.place(query["wait"]) as seconds:
+        return answer(output.read_waiting(context().database, actor(), run_id, cursor, seconds=seconds, bell=bell))
+
+
+@blueprint.route("/runs/<int:run_id>/output/lines", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
+@blueprint.arguments(OutputLinesQuery, location="query")
+@blueprint.alt_response(200, schema=answers.OutputLines)
+def get_output_lines(query: dict[str, Any], run_id: int) -> Response:
+    """Return lines of what a run printed: from any line on, or those that changed after a cursor.
+
+    A negative `from` counts from the end. With `after`, it can wait for more.
+    """
+    found, limit, stream = Lines(context().database, context().marks), query["limit"], query.get("stream")
+    if "after" not in query:
+        return answer(found.stretch(actor(), run_id, Stretch(query["first"], limit, stream)))
+    changes = Changes(query["after"], limit, stream)
+    with waiting.place(query["wait"]) as seconds:
+        return answer(found.changes_waiting(actor(), run_id, changes, seconds=seconds, bell=context().bell))
+
+
+@blueprint.route("/runs/<int:run_id>/output/matches", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.refuses(NotFound)
+@blueprint.arguments(OutputMatchesQuery, location="query")
+@blueprint.alt_response(200, schema=answers.OutputMatches)
+def get_output_matches(query: dict[str, Any], run_id: int) -> Response:
+    """Return which lines of what a run printed hold a text, in whichever case."""
+    wanted = Wanted(query["q"], query["first"], query["limit"], query.get("stream"))
+    return answer(Lines(context().database, context().marks).matches(actor(), run_id, wanted))
 
 
 def _download(run_id: int, stream: str | None) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,7 +52,7 @@ class Cursor:
 def read(database: Database, actor: Actor, run_id: int, cursor: Cursor) -> dict[str, Any]:
     """Return the chunks after a cursor, and whether there can be more. Raises :class:`NotFound`."""
     with reading(database, actor) as tx:
-        run = _existing(tx, actor, run_id)
+        run = existing(tx, actor, run_id)
         # The output of an ended run is there before, or together with, its end: read after the status, it is whole.
         rows = store.chunks(tx, run_id, run.fence, after=cursor.after, limit=CHUNKS + 1, stream=cursor.stream)
     shown = rows[:CHUNKS]
@@ -73,11 +73,19 @@ def read_waiting(
 
     Another worker's output does not ring the bell, so the database is asked again each quarter of a second.
     """
+    return waited_for(lambda: read(database, actor, run_id, cursor), seconds=seconds, bell=bell)
+
+
+def waited_for(ask: Callable[[], dict[str, Any]], *, seconds: float, bell: Waiting) -> dict[str, Any]:
+    """Ask until the answer has ``items``, is ``complete``, or has another ``status`` than at first.
+
+    That is for ``seconds`` at most, and outside any transaction.
+    """
     until = time.monotonic() + min(seconds, LONGEST_SECONDS)
     first_status = None
     while True:
         seen = bell.count
-        found = read(database, actor, run_id, cursor)
+        found = ask()
         first_status = first_status or found["status"]
         left = until - time.monotonic()
         if found["items"] or found["complete"] or found["status"] != first_status or left <= 0 or bell.is_muted:
@@ -88,7 +96,7 @@ def read_waiting(
 def text(database: Database, actor: Actor, run_id: int, *, stream: str | None = None) -> Iterator[str]:
     """Return all that a run printed so far, in pieces. Raises :class:`NotFound` at once, not at the first piece."""
     with reading(database, actor) as tx:
-        fence = int(_existing(tx, actor, run_id).fence)
+        fence = int(existing(tx, actor, run_id).fence)
     return _pieces(database, actor, run_id, fence, stream)
 
 
@@ -103,7 +111,8 @@ def _pieces(database: Database, actor: Actor, run_id: int, fence: int, stream: s
         after = rows[-1].seq
 
 
-def _existing(tx: Transaction, actor: Actor, run_id: int) -> Row[Any]:
+def existing(tx: Transaction, actor: Actor, run_id: int) -> Row[Any]:
+    """Return how a run stands. Raises :class:`NotFound` also for one that the actor may not see."""
     row = run_reads.standing(tx, run_id, actor.scope)
     if row is None:
         raise NotFound(f"There is no run {run_id:,}.")

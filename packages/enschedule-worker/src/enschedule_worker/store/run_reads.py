@@ -54,8 +54,9 @@ def get(tx: Transaction, run_id: int, scope: Scope) -> Row[Any] | None:
 
 
 def standing(tx: Transaction, run_id: int, scope: Scope) -> Row[Any] | None:
-    """Return what output needs of a run: status, fence, output_truncated."""
-    statement = select(Run.id, Run.status, Run.fence, Run.output_truncated).where(Run.id == run_id)
+    """Return what output needs of a run: status, fence, output_truncated, and by queued_at which one had this id."""
+    columns = (Run.id, Run.status, Run.fence, Run.output_truncated, Run.queued_at)
+    statement = select(*columns).where(Run.id == run_id)
     inside = visible(scope)
     return tx.execute(statement if inside is None else statement.where(inside)).first()
 
