@@ -315,6 +315,8 @@ ANSWERS = {
     "stats/schedules": "ScheduleCounts",
     "stats/runs": "RunStats",
     "stats/queue": "QueueStats",
+    "runs/count": "RunCount",
+    "tags": "TagCountPage",
     "forecast": "Forecast",
 }
 

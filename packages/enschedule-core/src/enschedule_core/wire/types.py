@@ -36,6 +36,7 @@ from enschedule_core.wire._run_types import (
     Run,
     RunActions,
     RunBucket,
+    RunCount,
     RunDetail,
     RunStats,
     WorkerRef,
@@ -67,6 +68,7 @@ from enschedule_core.wire._schedule_types import (
     ScheduleActions,
     ScheduleCounts,
     Skip,
+    TagCount,
     Trigger,
 )
 from enschedule_core.wire._shared_types import Change, HandlerRef, Instant, JsonObject, Page, Pause, Ref, Stream
@@ -155,6 +157,7 @@ __all__ = [
     "Run",
     "RunActions",
     "RunBucket",
+    "RunCount",
     "RunDetail",
     "RunStats",
     "RunningRun",
@@ -166,6 +169,7 @@ __all__ = [
     "Skip",
     "Source",
     "Stream",
+    "TagCount",
     "Trigger",
     "User",
     "View",

@@ -11,7 +11,7 @@ from enschedule_core.clock import to_micros
 from enschedule_core.errors import Conflict, InvalidData, NotFound, UnknownHandler
 from enschedule_core.wire import answers
 from enschedule_core.wire.actions import RunAction, RunActionsInput
-from enschedule_core.wire.runs import OutputQuery, RetryRunInput, RunInput, RunQuery
+from enschedule_core.wire.runs import OutputQuery, RetryRunInput, RunCountQuery, RunInput, RunQuery
 from enschedule_worker.api import pages, streaming
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, LAST_EVENT_ID, idempotency_key, origin
 from enschedule_worker.api.context import actor, context
@@ -38,6 +38,7 @@ def _filters(query: dict[str, Any]) -> RunFilters:
         handler_version=version,
         worker=query.get("worker"),
         tags=query.get("tag", ()),
+        group=query.get("group"),
         since=to_micros(query["since"]) if "since" in query else None,
         before=to_micros(query["before"]) if "before" in query else None,
         q=query.get("q"),
@@ -62,6 +63,15 @@ def list_runs(query: dict[str, Any]) -> Response:
     return answer(
         {"items": items, "next_cursor": pages.encode("runs", query, None if following is None else [following])}
     )
+
+
+@blueprint.route("/runs/count", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(RunCountQuery, location="query")
+@blueprint.alt_response(200, schema=answers.RunCount)
+def count_runs(query: dict[str, Any]) -> Response:
+    """Count the runs of a list, up to 10,000."""
+    return answer(runs.number(context().database, actor(), _filters(query), schedule_id=query.get("schedule")))
 
 
 @blueprint.route("/runs", methods=["POST"])

@@ -26,11 +26,19 @@ _MICROS = 1_000_000
 _DAY = 86_400 * _MICROS
 
 
-def of_schedules(database: Database, actor: Actor) -> dict[str, Any]:
-    """Return how many schedules there are, and how many of them need somebody."""
+def of_tags(database: Database, actor: Actor, limit: int) -> list[dict[str, Any]]:
+    """Return the tags that schedules have, the most used first, and how many have each."""
     with reading(database, actor) as tx:
-        counts = schedule_lists.counts(tx, actor.scope, overdue_before=tx.now - OVERDUE_SECONDS * _MICROS)
-        failing = schedule_lists.failing(tx, actor.scope, FAILING_SHOWN)
+        return [{"tag": row.tag, "schedules": row.number} for row in schedule_lists.tags(tx, actor.scope, limit)]
+
+
+def of_schedules(
+    database: Database, actor: Actor, filters: schedule_lists.Filters = schedule_lists.EVERY
+) -> dict[str, Any]:
+    """Return how many schedules match, and how many of them need somebody."""
+    with reading(database, actor) as tx:
+        counts = schedule_lists.counts(tx, actor.scope, filters, overdue_before=tx.now - OVERDUE_SECONDS * _MICROS)
+        failing = schedule_lists.failing(tx, actor.scope, filters, FAILING_SHOWN)
         halted = halt.current(tx) is not None
     by_status = {status.value: getattr(counts, f"status_{status.value}") for status in ScheduleStatus}
     return {

@@ -13,7 +13,7 @@ from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Revision, Run, RunDetail, Schedule, ScheduleTag, has_status
-from enschedule_worker.store.schedule_lists import contains
+from enschedule_worker.store.schedule_lists import contains, is_of_group
 from enschedule_worker.store.schedule_rows import within
 
 
@@ -69,6 +69,7 @@ class RunFilters:
     handler_version: int | None = None
     worker: str | None = None
     tags: tuple[str, ...] = ()
+    group: str | None = None
     since: int | None = None
     before: int | None = None
     q: str | None = None
@@ -94,6 +95,8 @@ def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
     found.extend(
         exists().where(ScheduleTag.tag == tag, ScheduleTag.schedule_key == Run.schedule_key) for tag in filters.tags
     )
+    if filters.group is not None:
+        found.append(is_of_group(Run.group_id, filters.group))
     if filters.since is not None:
         found.append(Run.queued_at >= filters.since)
     if filters.before is not None:
@@ -128,6 +131,18 @@ def ids(tx: Transaction, scope: Scope, filters: RunFilters, *, limit: int, befor
     if before_id is not None:
         statement = statement.where(Run.id < before_id)
     return list(tx.execute(statement.order_by(Run.id.desc()).limit(limit)).scalars())
+
+
+def number(tx: Transaction, scope: Scope, filters: RunFilters, *, most: int) -> int:
+    """Return how many runs match, counted up to ``most``."""
+    statement = select(Run.id).where(*_conditions(filters))
+    inside = visible(scope)
+    if filters.q:
+        statement = statement.outerjoin(Schedule, Schedule.key == Run.schedule_key)
+    if inside is not None:
+        statement = statement.where(inside)
+    counted = statement.limit(most).subquery()
+    return int(tx.execute(select(func.count()).select_from(counted)).scalar_one())
 
 
 def attempts(tx: Transaction, run: Row[Any]) -> list[Row[Any]]:

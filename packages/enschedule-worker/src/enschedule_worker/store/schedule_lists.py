@@ -13,7 +13,7 @@ from enschedule_core.actor import Scope
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule, ScheduleTag, Worker, WorkerHandler
+from enschedule_worker.store.models import Group, Schedule, ScheduleTag, Worker, WorkerHandler
 from enschedule_worker.store.schedule_rows import is_offered, status, status_of_row, visible, whole
 
 
@@ -26,10 +26,13 @@ class Filters:
     handler_id: str | None = None
     handler_version: int | None = None
     tags: tuple[str, ...] = ()
+    worker: str | None = None
+    group: str | None = None
     paused: bool | None = None
     failing: bool | None = None
 
 
+EVERY = Filters()
 SORTS: Mapping[str, ColumnElement[Any] | Any] = {
     "due_at": Schedule.due_at,
     "id": Schedule.id,
@@ -41,6 +44,12 @@ SORTS: Mapping[str, ColumnElement[Any] | Any] = {
 def contains(column: Any, text: str) -> ColumnElement[bool]:
     """Return the SQL condition that ``text`` is in a column, whatever the case of ASCII letters."""
     return func.lower(column).contains(text.lower(), autoescape=True)
+
+
+def is_of_group(column: Any, group: str) -> ColumnElement[bool]:
+    """Return the SQL condition that a column of group keys has that of the group with this id."""
+    found: ColumnElement[bool] = column == select(Group.key).where(Group.id == group).scalar_subquery()
+    return found
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
@@ -61,6 +70,10 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     found.extend(
         exists().where(ScheduleTag.tag == tag, ScheduleTag.schedule_key == Schedule.key) for tag in filters.tags
     )
+    if filters.worker is not None:
+        found.append(Schedule.worker_id == filters.worker)
+    if filters.group is not None:
+        found.append(is_of_group(Schedule.group_id, filters.group))
     if filters.paused is not None:
         found.append(Schedule.paused == (true() if filters.paused else false()))
     if filters.failing is not None:
@@ -133,12 +146,12 @@ def place_of(row: Row[Any], sort: str) -> Place:
     return Place(row.last_run_at if name == "last_run" else getattr(row, name), row.key)
 
 
-def counts(tx: Transaction, scope: Scope, *, overdue_before: int) -> Row[Any]:
-    """Return how many schedules there are (``total``), by ``status_…``, and ``failing``, ``paused``, ``overdue``."""
-    return tx.execute(_counts(scope, overdue_before), {"now": tx.now}).one()
+def counts(tx: Transaction, scope: Scope, filters: Filters, *, overdue_before: int) -> Row[Any]:
+    """Return how many schedules match (``total``), by ``status_…``, and ``failing``, ``paused``, ``overdue``."""
+    return tx.execute(_counts(scope, filters, overdue_before), {"now": tx.now}).one()
 
 
-def _counts(scope: Scope, overdue_before: int) -> Executable:
+def _counts(scope: Scope, filters: Filters, overdue_before: int) -> Executable:
     """Put the counts together; what is offered is looked up once, not for each schedule."""
     offered = (
         select(WorkerHandler.handler_id, WorkerHandler.handler_version)
@@ -153,7 +166,7 @@ def _counts(scope: Scope, overdue_before: int) -> Executable:
     inner = (
         select(found_status, Schedule.failing_since, Schedule.paused, Schedule.fire_at)
         .outerjoin(offered, and_(*same))
-        .where(visible(scope))
+        .where(visible(scope), *_conditions(filters))
         .subquery()
     )
 
@@ -171,9 +184,17 @@ def _counts(scope: Scope, overdue_before: int) -> Executable:
     )
 
 
-def failing(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
+def tags(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
+    """Return the tags that schedules have, and how many have each (``tag``, ``number``): the most used first."""
+    number = func.count().label("number")
+    statement = select(ScheduleTag.tag, number).join(Schedule, Schedule.key == ScheduleTag.schedule_key)
+    statement = statement.where(visible(scope)).group_by(ScheduleTag.tag)
+    return list(tx.execute(statement.order_by(number.desc(), ScheduleTag.tag).limit(limit)))
+
+
+def failing(tx: Transaction, scope: Scope, filters: Filters, limit: int) -> list[Row[Any]]:
     """Return the whole rows of schedules that fail, longest first."""
-    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None))
+    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None), *_conditions(filters))
     return list(tx.execute(statement.order_by(Schedule.failing_since, Schedule.key).limit(limit), {"now": tx.now}))
 
 
