@@ -179,7 +179,8 @@ class Schedules(Resource):
 
         One request does at most 1,000, and stops after some seconds: ask again with ``cursor=next_cursor``, or use
         :meth:`act`. What is refused for one schedule stands in ``failed``. ``reason`` and ``until`` belong to a pause,
-        ``missed`` to resume; ``restore`` needs ``ids``; with an ``idempotency_key``, ``run`` starts one run of each, however often it is sent.
+        ``missed`` to resume; ``restore`` needs ``ids``; with an ``idempotency_key``, ``run`` starts one run of each,
+        however often it is sent.
         """
         given = {
             "action": action,

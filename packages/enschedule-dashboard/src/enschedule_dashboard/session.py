@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from secrets import token_urlsafe
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -22,6 +25,7 @@ from enschedule_dashboard.security import host_name, is_own_name
 ClientFactory = Callable[[str | None, str | None], Client]
 
 ZONE_COOKIE = "enschedule_tz"
+CHOSEN_ZONE_COOKIE = "enschedule_zone"
 THEME_COOKIE = "enschedule_theme"
 THEMES = ("light", "dark")
 _PROXY_FIXED = "werkzeug.proxy_fix.orig"
@@ -113,12 +117,22 @@ def zone_of(name: str | None, default: str) -> ZoneInfo:
 
 
 def look_around(me: Me | None) -> Viewer:
-    """Return the viewer: the server's time in the zone of the account, else the browser's, else the server's own."""
+    """Return the viewer: the server's time in the account's zone, else the chosen one, the browser's, the server's.
+
+    Where nobody has an account, the choice of the profile is kept in this browser.
+    """
     now = parse_instant(me["server_time"]) if me else datetime.now(UTC)
     default = me["default_timezone"] if me else "UTC"
     user = me["user"] if me else None
     own = user["timezone"] if user else None
-    return Viewer(now, zone_of(own or request.cookies.get(ZONE_COOKIE), default))
+    chosen = own or chosen_zone() or request.cookies.get(ZONE_COOKIE)
+    return Viewer(now, zone_of(chosen, default))
+
+
+def chosen_zone() -> str | None:
+    """Return the zone that was chosen in this browser, as far as there is such a zone."""
+    name = request.cookies.get(CHOSEN_ZONE_COOKIE)
+    return name if name and zone_of(name, "").key == name else None
 
 
 def theme() -> str | None:
@@ -127,6 +141,25 @@ def theme() -> str | None:
     user = me["user"] if me else None
     chosen = request.cookies.get(THEME_COOKIE) or (user["theme"] if user else None)
     return chosen if chosen in THEMES else None
+
+
+def fresh_once() -> str:
+    """Return what makes the forms of this page start a run once, however often they are sent."""
+    if "once" not in g:
+        g.once = token_urlsafe(9)
+    found: str = g.once
+    return found
+
+
+def once(what: str) -> str | None:
+    """Return the ``Idempotency-Key`` of ``what`` the form does; ``None`` where it has none, as from a script."""
+    given = request.form.get("once", "")
+    return f"{what} {given}" if given.isascii() and given.isprintable() and 8 <= len(given) <= 40 else None
+
+
+def digest(data: object) -> str:
+    """Return a short name of JSON data: other data in the same form is another run."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def safe_next(target: str | None, default: str = "/") -> str:

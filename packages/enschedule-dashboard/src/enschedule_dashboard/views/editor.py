@@ -17,7 +17,7 @@ from enschedule_dashboard import policies, present, schedule_form, voices, when_
 from enschedule_dashboard.filters import run_url, schedule_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.schedule_form import ScheduleForm
-from enschedule_dashboard.session import client
+from enschedule_dashboard.session import client, once
 from enschedule_dashboard.shell import can
 from enschedule_dashboard.when_form import WhenForm
 
@@ -120,7 +120,7 @@ def _answer(form: ScheduleForm) -> Response | str | tuple[str, int]:
         form.refuse(error)
         return _page(form), error.status
     if action == "save_run":
-        run = client().schedules.run(saved["id"])
+        run = client().schedules.run(saved["id"], idempotency_key=once("run"))
         say(f"{saved['title']} is saved, and runs now.")
         return redirect(run_url(run["id"]), 303)
     _say_saved(saved)

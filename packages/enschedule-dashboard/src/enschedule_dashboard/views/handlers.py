@@ -15,7 +15,7 @@ from enschedule_core.wire.types import Handler, Plugin, Source
 from enschedule_dashboard.filters import run_url
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.present import joined, number
-from enschedule_dashboard.session import client
+from enschedule_dashboard.session import client, digest, once
 
 blueprint = Blueprint("handlers", __name__)
 _EXAMPLE = 'Write for example {"message": "some message"}.'
@@ -79,7 +79,9 @@ def run(id: str) -> Response | tuple[str, int]:
     handler = _handler(id)
     text = request.form.get("data", "")
     try:
-        made = client().runs.create(f"{handler['id']}@{handler['version']}", _object(text))
+        data = _object(text)
+        key = once(f"run {digest(data)}")
+        made = client().runs.create(f"{handler['id']}@{handler['version']}", data, idempotency_key=key)
     except InvalidInput as error:
         return _page(handler, text=text, error=error), error.status
     say(f"{handler['title'] or handler['id']} runs once, as run {number(made['id'])}.")

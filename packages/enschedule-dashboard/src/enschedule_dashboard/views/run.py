@@ -18,7 +18,7 @@ from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.output import Assembler, Piece, merge
 from enschedule_dashboard.present import plural, size
-from enschedule_dashboard.session import back, client
+from enschedule_dashboard.session import back, client, once
 
 blueprint = Blueprint("run", __name__)
 
@@ -128,9 +128,9 @@ def retry(id: int) -> AnyResponse:
         schedule = client().runs.get(id)["schedule"]
         if schedule is None:
             raise NotFound(f"Run {id:,} belongs to no schedule.")
-        started = client().schedules.run(schedule["id"])
+        started = client().schedules.run(schedule["id"], idempotency_key=once("run"))
     else:
-        started = client().runs.retry(id)
+        started = client().runs.retry(id, idempotency_key=once("retry"))
     if request.form.get("next"):
         say("It runs again.", link=(f"Open run {started['id']:,}", f"/runs/{started['id']}"))
         return back(f"/runs/{started['id']}")

@@ -104,7 +104,9 @@ def act_on_schedules(body: dict[str, Any]) -> Response:
     To delete and to restore need the permission edit; to restore needs ids.
     """
     where = body.get("filter")
-    chosen = actions.Chosen(body["ids"]) if where is None else actions.schedules_where(actor(), filters.of_schedules(where))
+    chosen = (
+        actions.Chosen(body["ids"]) if where is None else actions.schedules_where(actor(), filters.of_schedules(where))
+    )
     place = pages.decode("schedule actions", body, int)
     wish = actions.Wish(
         reason=body.get("reason"),

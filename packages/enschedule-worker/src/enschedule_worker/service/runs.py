@@ -22,7 +22,6 @@ from enschedule_worker.store import schedules as schedule_store
 from enschedule_worker.store.database import Database, Transaction
 from enschedule_worker.store.seal import seal
 
-
 COUNTED_MOST = 10_000
 
 
