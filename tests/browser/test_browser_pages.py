@@ -7,7 +7,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 pytestmark = pytest.mark.browser
 
@@ -95,32 +95,25 @@ def test_what_can_be_pressed_is_at_least_24_pixels_square(filled, visit, width):
 @pytest.mark.timeout(300)
 def test_every_page_keeps_within_its_budget(filled, visit, server):
     """The weight of a first visit, as sent: a fresh browser for each page."""
-    too_heavy, scripts = {}, {}
+    too_heavy = {}
     for name, path in filled.pages.items():
         page = visit(timezone_id="UTC")
         network = page.context.new_cdp_session(page)
         network.send("Network.enable")
         sizes: list[float] = []
+        scripts: dict[str, Response] = {}
         network.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
-        page.on("response", lambda answer: scripts.setdefault(answer.url, answer) if ".js" in answer.url else None)
+        page.on("response", lambda answer, scripts=scripts: scripts.update({answer.url: answer}))
         page.goto(path)
         page.wait_for_load_state("load")
         if sum(sizes) > PAGE_BYTES:
             too_heavy[name] = sum(sizes)
         assert len(sizes) > 3, f"{name}: only {len(sizes)} requests were counted"
-        bodies = {url: len(answer.body()) for url, answer in scripts.items()} if name == "home" else {}
+        bodies = {url: len(answer.body()) for url, answer in scripts.items() if url.endswith(".js")}
+        assert bodies
         assert sum(bodies.values()) <= SCRIPT_BYTES, bodies
         page.context.close()
     nothing(too_heavy)
-
-
-def test_all_scripts_together_are_small():
-    from importlib.resources import files
-
-    folder = files("enschedule_dashboard") / "static" / "js"
-    sizes = {path.name: len(path.read_bytes()) for path in folder.iterdir()}
-    assert sizes
-    assert sum(sizes.values()) <= SCRIPT_BYTES, sizes
 
 
 SHIFTS = """

@@ -16,6 +16,13 @@ function press(key) {
   return true;
 }
 
+// What a key does to the row that j and k have come to goes before what it does to the page.
+function inRow(key) {
+  const target = document.querySelector(`[data-rows] .cursor [data-row-key="${CSS.escape(key)}"]`);
+  target?.click();
+  return Boolean(target);
+}
+
 function move(step) {
   const rows = [...document.querySelectorAll("[data-rows] [data-row]")].map((link) => link.closest("tr, li"));
   if (!rows.length) return false;
@@ -25,12 +32,6 @@ function move(step) {
   next.classList.add("cursor");
   next.scrollIntoView({ block: "nearest" });
   return true;
-}
-
-function tickRow() {
-  const box = document.querySelector("[data-rows] .cursor input[name=id]");
-  box?.click();
-  return Boolean(box);
 }
 
 function open() {
@@ -64,10 +65,9 @@ async function help() {
 function act(key) {
   if (key === "t") return toggle(), true;
   if (key === "?") return help(), true;
-  if (key === "x") return tickRow();
   if (key === "j" || key === "k") return move(key === "j" ? 1 : -1);
   if (key === "Enter") return open();
-  return press(key);
+  return inRow(key) || press(key);
 }
 
 function closeMenus(except) {
