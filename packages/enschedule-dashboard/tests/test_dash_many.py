@@ -113,7 +113,7 @@ class TestSchedules:
         assert f"Paused {len(world.schedules)} schedules." in pages.text("/schedules")
 
     def test_a_count_is_of_what_matches(self, pages: Pages, world: World) -> None:
-        assert pages.get("/schedules/count.json?tag=checks&sort=title&cursor=x").json["count"] == sum(
+        assert pages.get("/lists/schedules/count.json?tag=checks&sort=title&cursor=x").json["count"] == sum(
             "checks" in schedule["tags"] for schedule in world.schedules.values()
         )
 
@@ -194,10 +194,10 @@ class TestLists:
         assert "no tag" in pages.text("/schedules?by=tag") or all(s["tags"] for s in world.schedules.values())
 
     def test_words_for_completion(self, pages: Pages) -> None:
-        words = pages.get("/schedules/words.json").json
+        words = pages.get("/lists/schedules/words.json").json
         assert "failing" in words["status"]
         assert "shop" in words["tag"]
-        assert "invoice-export" in pages.get("/runs/words.json").json["schedule"]
+        assert "invoice-export" in pages.get("/lists/runs/words.json").json["schedule"]
 
     def test_who_may_only_look_is_offered_nothing(self, pages: Pages, world: World) -> None:
         world.permissions = ["read"]

@@ -1,4 +1,4 @@
-"""One thing done to many schedules or runs: the question before it, the request, and what is said after it."""
+"""One thing done to many schedules or runs: the question before it, the request, what is said after; completion."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from flask import Blueprint, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from enschedule_core.errors import InvalidInput
+from enschedule_core.run import RunStatus
+from enschedule_core.schedule import ScheduleStatus
 from enschedule_dashboard import bulk, listing
 from enschedule_dashboard.bulk import Wanted
 from enschedule_dashboard.filters import viewer
@@ -32,18 +34,42 @@ def runs() -> Response | str:
     return _answer("run")
 
 
-@blueprint.get("/schedules/count.json")
+@blueprint.get("/lists/schedules/count.json")
 def count_schedules() -> Response:
     """Return how many schedules the list with this query has."""
     count, is_more = _count("schedule", request.full_path)
     return jsonify(count=count, is_more=is_more)
 
 
-@blueprint.get("/runs/count.json")
+@blueprint.get("/lists/runs/count.json")
 def count_runs() -> Response:
     """Return how many runs the list with this query has."""
     count, is_more = _count("run", request.full_path)
     return jsonify(count=count, is_more=is_more)
+
+
+@blueprint.get("/lists/schedules/words.json")
+def schedule_words() -> Response:
+    """Return what may stand behind each filter of the search in the list of schedules, for completion."""
+    return jsonify(status=[str(status) for status in ScheduleStatus], **_words())
+
+
+@blueprint.get("/lists/runs/words.json")
+def run_words() -> Response:
+    """Return what may stand behind each filter of the search in the list of runs, for completion."""
+    schedules = client().schedules.list(sort="id", limit=200)["items"]
+    ids = [schedule["id"] for schedule in schedules]
+    return jsonify(status=[str(status) for status in RunStatus], schedule=ids, **_words())
+
+
+def _words() -> dict[str, list[str]]:
+    ask = client()
+    return {
+        "tag": [found["tag"] for found in ask.schedules.tags()["items"]],
+        "handler": [handler["id"] for handler in ask.handlers.list()["items"]],
+        "worker": sorted({worker["id"] for worker in ask.workers.list()["items"]}),
+        "group": [group["id"] for group in ask.groups.list()["items"]],
+    }
 
 
 def _answer(noun: str) -> Response | str:

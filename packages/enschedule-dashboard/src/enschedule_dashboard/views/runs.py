@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, jsonify, render_template, request
-from werkzeug.wrappers import Response
+from flask import Blueprint, render_template, request
 
 from enschedule_core.errors import InvalidInput
-from enschedule_core.run import RunStatus
 from enschedule_core.wire.types import Page, Run
 from enschedule_dashboard import listing, present, search
 from enschedule_dashboard.filters import here, viewer
@@ -84,20 +82,6 @@ def _ask(where: dict[str, Any], cursor: str | None) -> tuple[Page[Run], InvalidI
 def local_input(instant: str, who: Viewer) -> str:
     """Return an instant as a field for a local date and time has it."""
     return f"{who.local(present.as_instant(instant)):%Y-%m-%dT%H:%M}"
-
-
-@blueprint.get("/runs/words.json")
-def words() -> Response:
-    """Return what may stand behind each filter of the search, for completion."""
-    ask = client()
-    return jsonify(
-        status=[str(status) for status in RunStatus],
-        tag=[found["tag"] for found in ask.schedules.tags()["items"]],
-        handler=[handler["id"] for handler in ask.handlers.list()["items"]],
-        worker=sorted({worker["id"] for worker in ask.workers.list()["items"]}),
-        group=[group["id"] for group in ask.groups.list()["items"]],
-        schedule=[schedule["id"] for schedule in ask.schedules.list(sort="id", limit=200)["items"]],
-    )
 
 
 def began(run: Run) -> str:

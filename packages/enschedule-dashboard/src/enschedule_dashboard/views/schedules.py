@@ -10,7 +10,6 @@ from flask import Blueprint, jsonify, render_template, request
 from werkzeug.wrappers import Response
 
 from enschedule_core.errors import InvalidInput
-from enschedule_core.schedule import ScheduleStatus
 from enschedule_core.wire.types import Page, Schedule, ScheduleCounts
 from enschedule_dashboard import listing, present, search, shell
 from enschedule_dashboard.filters import first_line, here, viewer
@@ -88,19 +87,6 @@ def grouped(schedules: list[Schedule], by: str) -> list[Group]:
         found.setdefault(name, []).append(schedule)
     names = sorted(found, key=lambda name: (not name, name))
     return [Group(name or "no tag", found[name], (by, name) if name else None) for name in names]
-
-
-@blueprint.get("/schedules/words.json")
-def words() -> Response:
-    """Return what may stand behind each filter of the search, for completion."""
-    ask = client()
-    return jsonify(
-        status=[str(status) for status in ScheduleStatus],
-        tag=[found["tag"] for found in ask.schedules.tags()["items"]],
-        handler=[handler["id"] for handler in ask.handlers.list()["items"]],
-        worker=sorted({worker["id"] for worker in ask.workers.list()["items"]}),
-        group=[group["id"] for group in ask.groups.list()["items"]],
-    )
 
 
 @dataclass(frozen=True, slots=True)

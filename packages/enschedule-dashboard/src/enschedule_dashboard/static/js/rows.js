@@ -68,7 +68,7 @@ async function complete() {
 }
 
 document.addEventListener("click", pick);
-document.addEventListener("click", (event) => event.target.closest("[data-pick-none]") && tick(false));
+document.addEventListener("click", ({ target }) => target.closest("[data-pick-none], [data-pick-page]") && tick("pickPage" in target.dataset));
 document.addEventListener("keydown", (event) => event.key === "Escape" && !document.querySelector("dialog[open], details.menu[open]") && !event.target.matches("input[type=search]") && tick(false));
 document.addEventListener("enschedule:live", tell);
 addEventListener("pageshow", tell);
