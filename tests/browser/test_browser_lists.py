@@ -108,7 +108,7 @@ def test_a_row_takes_its_tick_along_when_others_come_before_it(page, server):
 @PLAIN
 def test_a_view_is_saved_chosen_renamed_removed_and_brought_back(visit, server, javascript):
     name = f"<b>Shop</b> {javascript}"
-    server.make("in-view", title="In view", tags=["viewed"])
+    server.make(f"in-view-{javascript}".lower(), title="In view", tags=["viewed"])
     page = visit(javascript=javascript)
     page.goto("/schedules?tag=viewed&sort=title")
     views = page.locator("details.views")

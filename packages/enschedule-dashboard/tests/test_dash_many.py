@@ -62,7 +62,7 @@ class TestSchedules:
         pages.post("/schedules/actions", fields(text, "/schedules/actions"))
         _, action, ids, where, more = asked(world, "schedules.actions")[0]
         assert (action, ids, where) == ("run", None, {"tag": "checks"})
-        assert more["idempotency_key"].startswith("run ")
+        assert more["idempotency_key"].startswith("run:")
         assert f"Started {count} schedules." in pages.text("/schedules")
 
     def test_resuming_asks_what_becomes_of_missed_slots(self, pages: Pages, world: World) -> None:
@@ -194,10 +194,10 @@ class TestLists:
         assert "no tag" in pages.text("/schedules?by=tag") or all(s["tags"] for s in world.schedules.values())
 
     def test_words_for_completion(self, pages: Pages) -> None:
-        words = pages.get("/lists/schedules/words.json").json
+        words = dict(pages.get("/lists/schedules/words.json").json)
         assert "failing" in words["status"]
         assert "shop" in words["tag"]
-        assert "invoice-export" in pages.get("/lists/runs/words.json").json["schedule"]
+        assert "invoice-export" in dict(pages.get("/lists/runs/words.json").json)["schedule"]
 
     def test_who_may_only_look_is_offered_nothing(self, pages: Pages, world: World) -> None:
         world.permissions = ["read"]

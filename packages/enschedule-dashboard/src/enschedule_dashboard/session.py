@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -30,6 +31,7 @@ THEME_COOKIE = "enschedule_theme"
 THEMES = ("light", "dark")
 _PROXY_FIXED = "werkzeug.proxy_fix.orig"
 _UNKNOWN = "0.0.0.0"  # noqa: S104 - an address that nobody has
+_ONCE = re.compile(r"[A-Za-z0-9_-]{8,40}")
 YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -154,7 +156,7 @@ def fresh_once() -> str:
 def once(what: str) -> str | None:
     """Return the ``Idempotency-Key`` of ``what`` the form does; ``None`` where it has none, as from a script."""
     given = request.form.get("once", "")
-    return f"{what} {given}" if given.isascii() and given.isprintable() and 8 <= len(given) <= 40 else None
+    return f"{what}:{given}" if _ONCE.fullmatch(given) else None
 
 
 def digest(data: object) -> str:

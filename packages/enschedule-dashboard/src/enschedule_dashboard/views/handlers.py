@@ -80,7 +80,7 @@ def run(id: str) -> Response | tuple[str, int]:
     text = request.form.get("data", "")
     try:
         data = _object(text)
-        key = once(f"run {digest(data)}")
+        key = once(f"run:{digest(data)}")
         made = client().runs.create(f"{handler['id']}@{handler['version']}", data, idempotency_key=key)
     except InvalidInput as error:
         return _page(handler, text=text, error=error), error.status

@@ -51,7 +51,7 @@ def count_runs() -> Response:
 @blueprint.get("/lists/schedules/words.json")
 def schedule_words() -> Response:
     """Return what may stand behind each filter of the search in the list of schedules, for completion."""
-    return jsonify(status=[str(status) for status in ScheduleStatus], **_words())
+    return jsonify([("status", [str(status) for status in ScheduleStatus]), *_words()])
 
 
 @blueprint.get("/lists/runs/words.json")
@@ -59,17 +59,18 @@ def run_words() -> Response:
     """Return what may stand behind each filter of the search in the list of runs, for completion."""
     schedules = client().schedules.list(sort="id", limit=200)["items"]
     ids = [schedule["id"] for schedule in schedules]
-    return jsonify(status=[str(status) for status in RunStatus], schedule=ids, **_words())
+    return jsonify([("status", [str(status) for status in RunStatus]), ("schedule", ids), *_words()])
 
 
-def _words() -> dict[str, list[str]]:
+def _words() -> list[tuple[str, list[str]]]:
+    """Return the filters that both lists have, and what there is of each; pairs, because their order is shown."""
     ask = client()
-    return {
-        "tag": [found["tag"] for found in ask.schedules.tags()["items"]],
-        "handler": [handler["id"] for handler in ask.handlers.list()["items"]],
-        "worker": sorted({worker["id"] for worker in ask.workers.list()["items"]}),
-        "group": [group["id"] for group in ask.groups.list()["items"]],
-    }
+    return [
+        ("tag", [found["tag"] for found in ask.schedules.tags()["items"]]),
+        ("handler", [handler["id"] for handler in ask.handlers.list()["items"]]),
+        ("worker", sorted({worker["id"] for worker in ask.workers.list()["items"]})),
+        ("group", [group["id"] for group in ask.groups.list()["items"]]),
+    ]
 
 
 def _answer(noun: str) -> Response | str:

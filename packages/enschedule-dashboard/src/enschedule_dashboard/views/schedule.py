@@ -180,7 +180,7 @@ def _run_with_data(schedule: Schedule) -> Response | str | tuple[str, int]:
         return _run_page(schedule, form), 422
     try:
         started = client().schedules.run(
-            schedule["id"], data=form.data, idempotency_key=once(f"run {digest(form.data)}")
+            schedule["id"], data=form.data, idempotency_key=once(f"run:{digest(form.data)}")
         )
         return _started(started)
     except InvalidInput as error:

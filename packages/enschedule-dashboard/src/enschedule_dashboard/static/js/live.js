@@ -107,7 +107,7 @@ export async function refresh(options = {}) {
 
 function plan() {
   clearTimeout(timer);
-  if (document.hidden || !own().length) return;
+  if (document.hidden || !own().length || "sent" in document.documentElement.dataset) return; // a form's answer stands still
   timer = setTimeout(async () => {
     await refresh();
     plan();
@@ -159,9 +159,9 @@ export function startLive() {
   tellZone();
   document.addEventListener("submit", quietly);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && own().length) refresh().then(plan);
-    else plan();
+    if (document.hidden || "sent" in document.documentElement.dataset) return plan();
+    if (own().length) refresh().then(plan);
   });
-  addEventListener("online", () => own().length && refresh().then(plan));
+  addEventListener("online", plan);
   plan();
 }

@@ -56,13 +56,13 @@ const field = document.querySelector("input[data-words]");
 let words;
 
 async function complete() {
-  words ??= fetch(field.dataset.words, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : {})).catch(() => ({}));
-  const known = await words;
+  words ??= fetch(field.dataset.words, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : [])).catch(() => []);
+  const known = new Map(await words);
   const cut = field.value.lastIndexOf(" ") + 1;
   const [before, typed] = [field.value.slice(0, cut), field.value.slice(cut).toLowerCase()];
   const colon = typed.indexOf(":");
   const name = typed.slice(0, colon);
-  const found = colon < 0 ? Object.keys(known).map((one) => `${one}:`) : (known[name] || []).map((one) => `${name}:${one}`);
+  const found = colon < 0 ? [...known.keys()].map((one) => `${one}:`) : (known.get(name) || []).map((one) => `${name}:${one}`);
   const fits = found.filter((one) => one.toLowerCase().startsWith(typed) && one !== typed).slice(0, 20);
   field.list.replaceChildren(...fits.map((one) => Object.assign(document.createElement("option"), { value: before + one })));
 }
