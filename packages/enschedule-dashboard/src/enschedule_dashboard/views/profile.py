@@ -37,7 +37,7 @@ def _page(error: EnscheduleError | None = None, made: NewApiKey | None = None) -
         roles=ROLES[: _highest()],
         lifetimes=LIFETIMES,
         zones=when_form.zone_names(),
-        chosen_zone=(me["user"] or {}).get("timezone") if has_account else session.chosen_zone(),
+        chosen_zone=me["user"]["timezone"] if me["user"] and has_account else session.chosen_zone(),
         error=error,
         made=made,
     )

@@ -31,9 +31,9 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """The views of a list, the one that is shown now, and whether what is shown can be saved."""
+    """The views of the list ``of``, the one that is shown now, and whether what is shown can be saved."""
 
-    list: str
+    of: str
     items: list[Saved]
     can_save: bool
 
