@@ -71,7 +71,7 @@ class TestSchedules:
     def test_nothing_found_offers_the_ways_out(self, pages):
         text = pages.text("/schedules?q=status:failing+tag:shop")
         assert "No schedule matches <code>status:failing tag:shop</code>." in text
-        assert "Remove status:failing" in text
+        assert "Remove status:failing (4)" in text
         assert "Clear all (15)" in text
 
     def test_sorting_and_paging_keep_the_filter(self, pages, world):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,6 +188,14 @@ class TestLists:
         assert "nonsense is not one of: broken, paused." in answer.text
         assert 'value="status:nonsense"' in answer.text
 
+    def test_the_counts_are_of_the_rest_of_the_search(self, pages: Pages, world: World) -> None:
+        shop = [schedule for schedule in world.schedules.values() if "shop" in schedule["tags"]]
+        waiting = sum(schedule["status"] == "waiting" for schedule in shop)
+        text = pages.text("/schedules?tag=shop&status=waiting")
+        assert f'All <span class="n">{len(shop)}</span>' in text
+        assert f'Waiting <span class="n">{waiting}</span>' in text
+        assert 'href="/schedules?tag=shop&amp;status=waiting"' in text
+
     def test_groups_have_headings(self, pages: Pages, world: World) -> None:
         text = pages.text("/schedules?by=handler")
         names = re.findall(r'<th colspan="10" scope="colgroup"><a href="/schedules\?handler=([^"]+)"', text)
@@ -265,6 +274,10 @@ def test_the_palette_offers_first_what_can_be_done_here(pages: Pages, world: Wor
 
 
 def test_the_keys_are_a_page(pages: Pages) -> None:
-    text = pages.text("/keys")
+    text = html.unescape(re.sub(r"</?kbd>", "`", pages.text("/keys")))
     assert 'id="keys-list"' in text
-    assert "tick the row" in text
+    page = (Path(__file__).parents[3] / "docs/dashboard.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| (`.*`) \| (.+) \|$", page.partition("| key |")[2], re.MULTILINE)
+    assert len(documented) == 12
+    for keys, words in documented:
+        assert re.search(rf"{re.escape(keys)}\s*</dt><dd>{re.escape(words)}</dd>", text), keys

@@ -34,6 +34,7 @@ def index() -> str | tuple[str, int]:
     by = request.args.get("by", "") if request.args.get("by") in GROUPINGS else ""
     found, wrong = _ask(wanted, sort, cursor, GROUPED_LIMIT if by else LIMIT)
     counts = shell.counts()
+    matching = counts if wrong else counts_of(wanted.without("status"))
     page = render_template(
         "schedules.html",
         schedules=found["items"],
@@ -47,7 +48,8 @@ def index() -> str | tuple[str, int]:
         sort=sort,
         sorts=listing.SORTS,
         kept={"sort": None if sort == listing.DEFAULT_SORT else sort, "by": by or None},
-        segments=segments(counts, wanted, by=by or None, sort=None if sort == listing.DEFAULT_SORT else sort),
+        segments=segments(matching, wanted, by=by or None, sort=None if sort == listing.DEFAULT_SORT else sort),
+        matching=matching["total"],
         sentence=sentence(counts),
         next_run=lambda schedule: next_run(schedule, viewer()),
         total=counts["total"],
@@ -77,6 +79,11 @@ class Group:
     filter: tuple[str, str] | None = None
 
 
+def counts_of(rest: search.Search) -> ScheduleCounts:
+    """Return how the schedules stand that match; of a search for all of them, what the page knows already."""
+    return client().schedules.counts(**listing.schedules_where(rest)) if rest.text else shell.counts()
+
+
 def grouped(schedules: list[Schedule], by: str) -> list[Group]:
     """Return schedules in their order: under their handlers or first tags, by name, or in one group without a name."""
     if not by:
@@ -103,7 +110,7 @@ class Segment:
 def segments(counts: ScheduleCounts, wanted: search.Search, **kept: str | None) -> list[Segment]:
     """Return the counts that are the filter: All, and each status that something has (or that is chosen).
 
-    They are of all schedules; ``kept`` stays in the address.
+    They are of what the rest of the search matches; ``kept`` stays in the address.
     """
     chosen = wanted.filters.get("status")
     rest = wanted.without("status")
