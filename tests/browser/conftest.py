@@ -56,6 +56,7 @@ def server(start_server, tmp_path_factory) -> Iterator:
 
 
 HOSTILE = "<script>window.pwned=1</script><img src=x onerror='window.pwned=2'>\"'><svg onload=window.pwned=3>{{ 7*7 }}"
+EVIL_TAG = "<img/src=x/onerror=window.pwned=4>"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,14 @@ def filled(server) -> Filled:
     server.make("by-hand", title="By hand", env={"SHOP_TOKEN": {"$secret": "SHOP_TOKEN"}})
     server.make("long", handler="ticker", data={"lines": 3000}, title="Goes on for long")
     server.make("ticks", handler="ticker", data={"lines": 6}, title="Ticks")
-    server.make("evil", handler="hostile", data={"fail": True, "x": HOSTILE}, title=HOSTILE, description=HOSTILE)
+    server.make(
+        "evil",
+        handler="hostile",
+        data={"fail": True, "x": HOSTILE},
+        title=HOSTILE,
+        description=HOSTILE,
+        tags=[EVIL_TAG],
+    )
     runs = {id: server.run(id)["id"] for id in ("troubled", "long", "by-hand", "ticks", "evil")}
     server.make("stopped", handler="ticker", data={"lines": 3000}, title="Stopped")
     runs["stopped"] = server.run("stopped")["id"]
@@ -109,6 +117,10 @@ def pages_of(runs: dict[str, int]) -> dict[str, str]:
         "schedules": "/schedules",
         "schedules filtered": "/schedules?q=tag:shop",
         "schedules none": "/schedules?q=nothing-has-this-name",
+        "schedules grouped": "/schedules?by=tag",
+        "schedules refused": "/schedules?q=status:nonsense",
+        "resume": "/schedules/on-hold/resume",
+        "keys": "/keys",
         "choose": "/schedules/new",
         "new fetch": "/schedules/new?handler=fetch",
         "new report": "/schedules/new?handler=report",

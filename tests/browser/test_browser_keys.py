@@ -72,7 +72,7 @@ def test_the_skip_link_leads_past_the_bar(filled, page):
 def test_one_key_each(filled, page, server):
     page.goto("/schedules")
     page.keyboard.press("/")
-    search = page.get_by_role("searchbox", name=re.compile("^Search title"))
+    search = page.get_by_role("combobox", name=re.compile("^Search title"))
     expect(search).to_be_focused()
     page.keyboard.type("nt?")
     expect(search).to_have_value("nt?")  # inside a field a key is a letter

@@ -98,7 +98,7 @@ def test_pause_resume_delete_and_undo(page, server):
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.locator("#voice")).to_contain_text("no scripts here")
     page.get_by_text("Resume…").filter(visible=True).first.click()
-    page.get_by_role("button", name="Skip what was missed").click()
+    page.get_by_role("button", name="Resume", exact=True).click()
     assert not server.get("schedules/plain-stop")["paused"]
     page.get_by_label("More actions").click()
     page.get_by_role("link", name="Delete…").click()

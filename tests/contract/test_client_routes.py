@@ -17,8 +17,9 @@ from enschedule_client.schedules import ScheduleFilters, ScheduleWhere
 BODY = {"handler": "log-job", "schedule": "manual"}
 AT = "2026-03-28T00:00:00Z"
 PAGE = {"limit": 5, "cursor": "c"}
-RUNS = {"status": ["failed"], "schedule": "s", "handler": "h", "worker": "w", "tag": ["a"], "q": "x"}
-SCHEDULES = {"status": ["paused"], "handler": "h", "tag": ["a"], "q": "x", "paused": True, "failing": True}
+RUNS = {"status": ["failed"], "schedule": "s", "handler": "h", "worker": "w", "tag": ["a"], "group": "g", "q": "x"}
+SCHEDULES = {"status": ["paused"], "handler": "h", "tag": ["a"], "worker": "w", "group": "g", "q": "x"}
+SCHEDULES |= {"paused": True, "failing": True}
 # How each operation is called, with everything that it takes.
 CALLS = {
     "GET /api/v1/schedules": lambda c: c.schedules.list(**PAGE, **SCHEDULES, sort="id"),
@@ -39,6 +40,7 @@ CALLS = {
     "GET /api/v1/schedules/{schedule_id}/skips": lambda c: c.schedules.skips("s", **PAGE),
     "GET /api/v1/schedules/{schedule_id}/history": lambda c: c.schedules.history("s", **PAGE),
     "GET /api/v1/runs": lambda c: c.runs.list(**PAGE, **RUNS, from_=AT, to=AT),
+    "GET /api/v1/runs/count": lambda c: c.runs.count(**RUNS, from_=AT, to=AT),
     "POST /api/v1/runs": lambda c: c.runs.create("log-job", {}, idempotency_key="k"),
     "POST /api/v1/runs/actions": lambda c: c.runs.actions("retry", ids=[1], data="today", idempotency_key="k"),
     "GET /api/v1/runs/{run_id}": lambda c: c.runs.get(1),
@@ -65,7 +67,8 @@ CALLS = {
     "GET /api/v1/workers": lambda c: c.workers.list(),
     "DELETE /api/v1/workers/{instance_id}": lambda c: c.workers.delete("i"),
     "POST /api/v1/triggers/preview": lambda c: c.triggers.preview("manual", timezone="UTC", after=AT, count=1),
-    "GET /api/v1/stats/schedules": lambda c: c.schedules.counts(),
+    "GET /api/v1/stats/schedules": lambda c: c.schedules.counts(**SCHEDULES),
+    "GET /api/v1/tags": lambda c: c.schedules.tags(limit=5),
     "GET /api/v1/stats/runs": lambda c: c.stats.runs(from_=AT, to=AT, bucket_seconds=3600, schedule="s"),
     "GET /api/v1/stats/queue": lambda c: c.stats.queue(),
     "GET /api/v1/forecast": lambda c: c.forecast(from_=AT, to=AT, limit=1, fullest=1, offset_minutes=1),

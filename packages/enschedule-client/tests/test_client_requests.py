@@ -54,6 +54,9 @@ def test_every_route_has_its_method_path_and_body(client_of):
         "GET /api/v1/schedules/ping/skips?limit=5": (client.schedules.skips("ping", limit=5), None),
         "GET /api/v1/schedules/ping/history": (client.schedules.history("ping"), None),
         "GET /api/v1/stats/schedules": (client.schedules.counts(), None),
+        "GET /api/v1/stats/schedules?tag=a&failing=true": (client.schedules.counts(tag="a", failing=True), None),
+        "GET /api/v1/tags?limit=9": (client.schedules.tags(limit=9), None),
+        "GET /api/v1/runs/count?worker=web-1": (client.runs.count(worker="web-1"), None),
         "GET /api/v1/runs?status=failed&status=lost&from=2026-03-28T09%3A30%3A00Z": (
             client.runs.list(status=["failed", "lost"], from_=moment),
             None,

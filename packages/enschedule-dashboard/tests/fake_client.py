@@ -55,6 +55,10 @@ class World:
         }
         self.plugins: list[Json] = []
         self.deleted: dict[str, Json] = {}
+        self.views: list[Json] = []
+        self.started: dict[Any, Json] = {}
+        self.missed: int | None = 37
+        self.at_once = 1_000
         self.calls: list[tuple[Any, ...]] = []
         self.permissions = ["read", "operate", "edit", "admin"]
         self.needs_key = False
@@ -111,26 +115,59 @@ class Schedules:
 
     def list(self, **filters: Any) -> Json:
         self.world.note("schedules.list", filters)
-        found = list(self.world.schedules.values())
-        q = (filters.get("q") or "").lower()
-        tests = {
-            "status": lambda s, v: s["status"] == v,
-            "handler": lambda s, v: s["handler"]["id"] == v,
-            "tag": lambda s, v: v in s["tags"],
-            "paused": lambda s, v: s["paused"] == v,
-            "failing": lambda s, v: bool(s["failing_since"]) == v,
-        }
-        for name, test in tests.items():
-            if filters.get(name) is not None:
-                found = [s for s in found if test(s, filters[name])]
-        found = [s for s in found if q in f"{s['id']} {s['title']} {s['handler']['id']}".lower()]
+        found = self._matching(filters)
         sort = filters.get("sort") or "due_at"
         key = sort.lstrip("-")
         if key in {"id", "title"}:
             found.sort(key=lambda s: s[key].lower(), reverse=sort.startswith("-"))
         return page(found, filters.get("limit"), filters.get("cursor"))
 
+    def _matching(self, filters: Json) -> Any:
+        found = [*self.world.schedules.values()]
+        q = (filters.get("q") or "").lower()
+        if filters.get("status") == "nonsense":
+            raise InvalidInput("Refused.", errors=[FieldError("status", "nonsense is not one of: broken, paused.")])
+        tests = {
+            "status": lambda s, v: s["status"] == v,
+            "handler": lambda s, v: s["handler"]["id"] == v,
+            "tag": lambda s, v: v in s["tags"],
+            "paused": lambda s, v: s["paused"] == v,
+            "failing": lambda s, v: bool(s["failing_since"]) == v,
+            "worker": lambda s, v: False,
+            "group": lambda s, v: s["group"] == v,
+        }
+        for name, test in tests.items():
+            if filters.get(name) is not None:
+                found = [s for s in found if test(s, filters[name])]
+        return [s for s in found if q in f"{s['id']} {s['title']} {s['handler']['id']}".lower()]
+
+    def tags(self) -> Json:
+        tags = sorted({tag for s in self.world.schedules.values() for tag in s["tags"]})
+        return page([{"tag": tag, "schedules": 1} for tag in tags])
+
+    def actions(self, action: str, *, ids: Any = None, where: Any = None, cursor: Any = None, **more: Any) -> Json:
+        """Do at most ``world.at_once`` of them."""
+        self.world.note("schedules.actions", action, ids, where, more)
+        chosen = [s["id"] for s in self._matching(where)] if ids is None else [*ids]
+        start = int(cursor or 0)
+        end = start + self.world.at_once
+        done, failed = [], []
+        for id in chosen[start:end]:
+            try:
+                if action == "resume":
+                    self.resume(id, more.get("missed", "skip"))
+                elif action == "pause":
+                    self.pause(id, more.get("reason"))
+                else:
+                    getattr(self, action)(id)
+                done.append({"id": id})
+            except (NotFound, Conflict) as problem:
+                failed.append({"id": id, "code": problem.code, "detail": problem.detail, "hint": None})
+        return {"done": done, "failed": failed, "next_cursor": str(end) if end < len(chosen) else None}
+
     def get(self, id: str) -> Json:
+        if id in self.world.deleted:
+            raise NotFound(f"The schedule {id} was deleted.", extra={"deleted_at": at(hours=-1)})
         return copy.deepcopy(self._find(id))
 
     def create(self, body: Json) -> Json:
@@ -193,6 +230,8 @@ class Schedules:
     def run(self, id: str, data: Json | None = None, idempotency_key: str | None = None) -> Json:
         owner = self._find(id)
         self.world.note("schedules.run", id, data, idempotency_key)
+        if (id, idempotency_key) in self.world.started:
+            return copy.deepcopy(self.world.started[id, idempotency_key])
         made = run(
             max(self.world.runs) + 1,
             owner,
@@ -201,6 +240,8 @@ class Schedules:
             origin={"kind": "manual", "actor": "ada"},
             slot_at=None,
         )
+        if idempotency_key is not None:
+            self.world.started[id, idempotency_key] = made
         self.world.runs = {made["id"]: made, **self.world.runs}
         return copy.deepcopy(made)
 
@@ -249,7 +290,8 @@ class Schedules:
                 "action": {"label": "Change overlap", "kind": "edit"},
             },
         ]
-        return {"sentence": "Its last run failed.", "checks": checks}
+        missed = self.world.missed if found["paused"] else 0
+        return {"sentence": "Its last run failed.", "checks": checks, "missed_slots": missed}
 
     def skips(self, id: str, **filters: Any) -> Json:
         self._find(id)
@@ -274,9 +316,9 @@ class Schedules:
             ]
         )
 
-    def counts(self) -> Json:
-        self.world.note("schedules.counts")
-        found = list(self.world.schedules.values())
+    def counts(self, **where: Any) -> Json:
+        self.world.note("schedules.counts", where)
+        found = self._matching(where)
         failing = [s for s in found if s["failing_since"]]
         by_status = {
             status: sum(s["status"] == status for s in found)
@@ -319,6 +361,15 @@ class Runs:
                 parse_instant(bound)
                 found = [r for r in found if test(r, bound)]
         return page(found, filters.get("limit"), filters.get("cursor"))
+
+    def count(self, **where: Any) -> Json:
+        found = self.list(**where, limit=100_000)["items"]
+        return {"count": min(len(found), 10_000), "is_more": len(found) > 10_000}
+
+    def actions(self, action: str, *, ids: Any = None, where: Any = None, cursor: Any = None, **more: Any) -> Json:
+        self.world.note("runs.actions", action, ids, where, more)
+        chosen = [r["id"] for r in self.list(**where, limit=100_000)["items"]] if ids is None else [*ids]
+        return {"done": [{"id": id} for id in chosen], "failed": [], "next_cursor": None}
 
     def get(self, id: int) -> Json:
         found = self._find(id)
@@ -626,6 +677,14 @@ class Others:
             "truncated": False,
         }
 
+    def put_views(self, items: list[Json]) -> Json:
+        self.world.note("views.put", items)
+        names = {(item["list"], item["name"]) for item in items}
+        kept = [view for view in self.world.views if (view["list"], view["name"]) not in names]
+        new = [{**item, "updated_at": at(), "updated_by": "ada"} for item in items if item["filters"] is not None]
+        self.world.views = [*kept, *new]
+        return page(self.world.views)
+
     def create_session(self, key: str) -> Json:
         self.world.note("sessions.create", key)
         if key != "right-key":
@@ -649,6 +708,7 @@ class FakeClient:
         others = Others(self.world)
         self.schedules, self.runs, self.handlers = Schedules(self.world), Runs(self.world), Handlers(self.world)
         self.plugins = _Group(list=others.list_plugins)
+        self.views = _Group(list=lambda: page(self.world.views), put=others.put_views)
         self.workers = _Group(list=others.list_workers, delete=others.delete_worker)
         self.pause = _Group(get=others.get_pause, begin=others.begin_pause, end=others.end_pause)
         self.triggers = _Group(preview=others.preview)

@@ -161,8 +161,8 @@ def test_everything_is_done_without_script(browser: Browser, site: str, world: W
         page.get_by_role("switch", name="Hourly report").click()
         expect(page).to_have_url(f"{site}/schedules?tag=finance")
         assert world.schedules["hourly-report"]["paused"]
-        page.get_by_role("searchbox", name="Search title").fill("status:paused")
-        page.get_by_role("searchbox", name="Search title").press("Enter")
+        page.get_by_role("combobox", name="Search title").fill("status:paused")
+        page.get_by_role("combobox", name="Search title").press("Enter")
         expect(page.get_by_role("row").filter(has_text="Vacuum database")).to_be_visible()
         page.locator("summary.avatar").click()
         page.get_by_role("button", name="Dark").click()
@@ -172,7 +172,7 @@ def test_everything_is_done_without_script(browser: Browser, site: str, world: W
 def test_keys(page: Page):
     page.goto("/schedules")
     page.keyboard.press("/")
-    expect(page.get_by_role("searchbox", name="Search title")).to_be_focused()
+    expect(page.get_by_role("combobox", name="Search title")).to_be_focused()
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("j")

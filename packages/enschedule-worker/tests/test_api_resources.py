@@ -318,6 +318,8 @@ ANSWERS = {
     "stats/schedules": "ScheduleCounts",
     "stats/runs": "RunStats",
     "stats/queue": "QueueStats",
+    "runs/count": "RunCount",
+    "tags": "TagCountPage",
     "forecast": "Forecast",
 }
 

@@ -17,6 +17,7 @@ from enschedule_core.wire.types import (
     Page,
     Run,
     RunActions,
+    RunCount,
     RunDetail,
     Stream,
 )
@@ -38,19 +39,21 @@ class RunFilters(TypedDict, total=False):
     handler: str | None
     worker: str | None
     tag: str | Sequence[str] | None
+    group: str | None
     from_: datetime | str | None
     to: datetime | str | None
     q: str | None
 
 
 class RunWhere(TypedDict, total=False):
-    """Which runs a bulk action is for; the filters of the list."""
+    """Which runs are counted, or a bulk action is for; the filters of the list."""
 
     status: str | Sequence[str] | None
     schedule: str | None
     handler: str | None
     worker: str | None
     tag: str | Sequence[str] | None
+    group: str | None
     from_: datetime | str | None
     to: datetime | str | None
     q: str | None
@@ -75,6 +78,10 @@ class Runs(Resource):
     def each(self, **filters: Unpack[RunFilters]) -> Iterator[Run]:
         """Yield every run that matches, fetching pages (of ``limit``) as they are needed."""
         return self._each("runs", filters)
+
+    def count(self, **where: Unpack[RunWhere]) -> RunCount:
+        """Return how many runs match, counted up to 10,000."""
+        return cast("RunCount", self._get("runs/count", where))
 
     def get(self, id: int) -> RunDetail:
         """Return one run in full, with the chain of attempts it belongs to."""

@@ -20,8 +20,10 @@ from enschedule_core.wire.types import (
     ScheduleActions,
     ScheduleCounts,
     Skip,
+    TagCount,
 )
 
+Action: TypeAlias = Literal["run", "pause", "resume", "delete", "restore"]
 Missed: TypeAlias = Literal["skip", "latest", "all"]
 
 
@@ -39,18 +41,22 @@ class ScheduleFilters(TypedDict, total=False):
     status: str | Sequence[str] | None
     handler: str | None
     tag: str | Sequence[str] | None
+    worker: str | None
+    group: str | None
     paused: bool | None
     failing: bool | None
     sort: str | None
 
 
 class ScheduleWhere(TypedDict, total=False):
-    """Which schedules a bulk action is for; the filters of the list."""
+    """Which schedules are counted, or a bulk action is for; the filters of the list."""
 
     q: str | None
     status: str | Sequence[str] | None
     handler: str | None
     tag: str | Sequence[str] | None
+    worker: str | None
+    group: str | None
     paused: bool | None
     failing: bool | None
 
@@ -159,7 +165,7 @@ class Schedules(Resource):
 
     def actions(
         self,
-        action: Literal["run", "pause", "resume", "delete"],
+        action: Action,
         *,
         ids: Sequence[str] | None = None,
         where: ScheduleWhere | None = None,
@@ -173,7 +179,8 @@ class Schedules(Resource):
 
         One request does at most 1,000, and stops after some seconds: ask again with ``cursor=next_cursor``, or use
         :meth:`act`. What is refused for one schedule stands in ``failed``. ``reason`` and ``until`` belong to a pause,
-        ``missed`` to resume; with an ``idempotency_key``, ``run`` starts one run of each, however often it is sent.
+        ``missed`` to resume; ``restore`` needs ``ids``; with an ``idempotency_key``, ``run`` starts one run of each,
+        however often it is sent.
         """
         given = {
             "action": action,
@@ -188,7 +195,7 @@ class Schedules(Resource):
         answer = self._act("schedules/actions", given, harmless=harmless, idempotency_key=idempotency_key)
         return cast("ScheduleActions", answer)
 
-    def act(self, action: Literal["run", "pause", "resume", "delete"], **more: Unpack[ActOptions]) -> ScheduleActions:
+    def act(self, action: Action, **more: Unpack[ActOptions]) -> ScheduleActions:
         """Do as :meth:`actions` does, request after request, to the last of them; ids may be more than 1,000."""
         return cast("ScheduleActions", to_the_end(self.actions, action, dict(more)))
 
@@ -208,9 +215,13 @@ class Schedules(Resource):
         """Return one page of who changed what, newest first."""
         return cast("Page[HistoryEntry]", self._get(_path(id, "history"), {"limit": limit, "cursor": cursor}))
 
-    def counts(self) -> ScheduleCounts:
-        """Return how many schedules stand how, and the first that fail."""
-        return cast("ScheduleCounts", self._get("stats/schedules"))
+    def counts(self, **where: Unpack[ScheduleWhere]) -> ScheduleCounts:
+        """Return how many schedules, or of those that match, stand how, and the first that fail."""
+        return cast("ScheduleCounts", self._get("stats/schedules", where))
+
+    def tags(self, *, limit: int | None = None) -> Page[TagCount]:
+        """Return the tags that schedules have, the most used first: up to ``limit`` (200, at most 1,000)."""
+        return cast("Page[TagCount]", self._get("tags", {"limit": limit}))
 
 
 def _path(id: str, tail: str | None = None) -> str:

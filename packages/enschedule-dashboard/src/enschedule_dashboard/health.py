@@ -75,7 +75,8 @@ def _paused(pause: Mapping[str, Any], viewer: Viewer) -> list[Piece]:
     reason = f": “{pause['reason']}”" if pause["reason"] else ""
     slots = pause["slots"]
     cost = f" {plural(slots, 'slot')} skipped so far." if slots else ""
-    return [Piece(f"Everything is paused by {pause['by']} since {day_time(pause['at'], viewer)}{reason}.{cost}")]
+    until = f" until {day_time(pause['until'], viewer)}" if pause.get("until") else ""
+    return [Piece(f"Everything is paused by {pause['by']} since {day_time(pause['at'], viewer)}{until}{reason}.{cost}")]
 
 
 def _slow(state: State) -> list[Piece]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,16 @@ _CATEGORY = "notice"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line: ``link`` is (label, path) of what it speaks of, ``post`` is (label, path) of what takes it back."""
+    """One line: ``link`` is (label, path) of what it speaks of, ``post`` is (label, path) of what takes it back.
+
+    ``fields`` are sent along with ``post``.
+    """
 
     text: str
     tone: str = "done"
     link: tuple[str, str] | None = None
     post: tuple[str, str] | None = None
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 def say(
@@ -27,14 +32,17 @@ def say(
     link: tuple[str, str] | None = None,
     undo: str | None = None,
     post: tuple[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
 ) -> None:
     """Say ``text`` on the next page that is shown.
 
     ``undo`` is the path that takes the action back (POST, button "Undo"); ``post`` is the same with a label of its
-    own. ``tone`` is ``done``, ``bad`` or ``warn``. Paths begin with a slash and are relative to where the dashboard
-    is mounted.
+    own; ``fields`` are what either sends. ``tone`` is ``done``, ``bad`` or ``warn``. Paths begin with a slash and are
+    relative to where the dashboard is mounted.
     """
-    flash({"text": text, "tone": tone, "link": link, "post": post or (("Undo", undo) if undo else None)}, _CATEGORY)  # type: ignore[arg-type]  # a session keeps any JSON
+    back = post or (("Undo", undo) if undo else None)
+    kept = {"text": text, "tone": tone, "link": link, "post": back, "fields": list((fields or {}).items())}
+    flash(kept, _CATEGORY)  # type: ignore[arg-type]  # a session keeps any JSON
 
 
 def notices() -> list[Notice]:
@@ -46,6 +54,7 @@ def notices() -> list[Notice]:
             tone=raw["tone"],
             link=tuple(raw["link"]) if raw["link"] else None,
             post=tuple(raw["post"]) if raw["post"] else None,
+            fields=tuple((name, value) for name, value in raw.get("fields") or ()),
         )
         for raw in found
     ]

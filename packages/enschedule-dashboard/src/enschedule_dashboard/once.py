@@ -7,15 +7,20 @@ import json
 import re
 import uuid
 
-from flask import request
+from flask import g, request
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 def token() -> str:
-    """Return what tells this form from every other one: what it was sent with, or something new."""
+    """Return what tells the forms of this page from those of every other: what it was sent with, or something new."""
     sent = request.form.get("once", "")
-    return sent if _TOKEN.fullmatch(sent) else uuid.uuid4().hex
+    if _TOKEN.fullmatch(sent):
+        return sent
+    if "once" not in g:
+        g.once = uuid.uuid4().hex
+    found: str = g.once
+    return found
 
 
 def key(what: str, data: object = None) -> str | None:

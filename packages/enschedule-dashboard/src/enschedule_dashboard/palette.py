@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from enschedule_client import Client
 from enschedule_core.errors import NotFound
-from enschedule_core.wire.types import Schedule
+from enschedule_core.schedule import is_valid_id
+from enschedule_core.wire.types import RunDetail, Schedule
 from enschedule_dashboard.filters import handler_url, run_url, schedule_url, to
 from enschedule_dashboard.shell import can
 from enschedule_dashboard.shell import pages as bar_pages
@@ -38,11 +40,15 @@ class Group:
     hits: tuple[Hit, ...]
 
 
-def find(client: Client, text: str) -> list[Group]:
-    """Return what ``text`` may mean, the likeliest kind first; for no text, the pages."""
+def find(client: Client, text: str, at: str = "") -> list[Group]:
+    """Return what ``text`` may mean, the likeliest kind first; for no text, the pages.
+
+    ``at`` is the path of the page in view: what can be done to the thing on it stands first.
+    """
     words = text.strip()
     verb, _, rest = words.partition(" ")
     groups = [
+        Group("Here", tuple(_here(client, words.lower(), at))),
         Group("Actions", tuple(_actions(client, verb.lower(), rest.strip()))),
         Group("Runs", tuple(_run(client, words))),
         Group("Pages", tuple(_pages(words))),
@@ -67,7 +73,7 @@ def _handlers(client: Client, words: str) -> Iterator[Hit]:
 
 def _pages(words: str) -> Iterator[Hit]:
     wanted = words.lower()
-    pages = [*bar_pages(), ("Profile", "/profile"), ("More", "/more")]
+    pages = [*bar_pages(), ("Profile", "/profile"), ("Keys", "/keys"), ("More", "/more")]
     if can("edit"):
         pages.append(("New schedule", "/schedules/new"))
     for label, path in pages:
@@ -98,6 +104,39 @@ def _actions(client: Client, verb: str, rest: str) -> Iterator[Hit]:
         hit = _action(verb, schedule)
         if hit is not None:
             yield hit
+
+
+def _here(client: Client, words: str, at: str) -> Iterator[Hit]:
+    """What can be done to the schedule or the run on the page in view, as far as it begins with what is typed."""
+    section, _, id = unquote(at).strip("/").partition("/")
+    try:
+        if section == "schedules" and is_valid_id(id):
+            hits = _of_schedule(client.schedules.get(id))
+        elif section == "runs" and id.isascii() and id.isdigit() and int(id) <= _LARGEST_RUN:
+            hits = _of_run(client.runs.get(int(id)))
+        else:
+            return
+    except NotFound:
+        return
+    yield from (hit for hit in hits if hit.label.lower().startswith(words))
+
+
+def _of_schedule(schedule: Schedule) -> list[Hit]:
+    offered = [verb for verb, permission in _VERBS.items() if can(permission, schedule["group"])]
+    return [hit for verb in offered if (hit := _action(verb, schedule)) is not None]
+
+
+def _of_run(run: RunDetail) -> list[Hit]:
+    owner, title, found = run["schedule"], f"run {run['id']:,}", []
+    if can("operate"):
+        is_open = run["status"] in ("queued", "running")
+        said, verb = (f"Cancel {title}", "cancel") if is_open else (f"Run again: {title}", "retry")
+        found.append(Hit(said, run_url(run["id"], verb), status=run["status"], post=True))
+    if owner is not None:
+        found.append(Hit(f"Open {owner['title']}", schedule_url(owner["id"]), note=owner["id"]))
+        if can("edit"):
+            found.append(Hit(f"Edit {owner['title']}", schedule_url(owner["id"], "edit"), note=owner["id"]))
+    return found
 
 
 _VERBS = {"run": "operate", "pause": "operate", "resume": "operate", "edit": "edit", "clone": "edit", "delete": "edit"}

@@ -12,10 +12,13 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from enschedule_core.errors import (
+    Conflict,
     EnscheduleError,
     Forbidden,
     MethodNotAllowed,
     NotFound,
+    RateLimited,
+    StaleRevision,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -78,18 +81,29 @@ def _page(error: EnscheduleError) -> Answer:
         error=error,
         waits=waits,
         retry_seconds=RETRY_SECONDS,
-        ways=_ways(),
+        ways=_ways(error),
+        restore=_restorable(error),
         reload=request.method == "GET" and waits,
     )
     headers = {"Retry-After": str(RETRY_SECONDS)} if waits else {}
     return page, error.status, headers
 
 
-def _ways() -> list[Way]:
+def _ways(error: EnscheduleError) -> list[Way]:
     section = request.path.strip("/").split("/", 1)[0]
     named = {"schedules": "All schedules", "runs": "All runs", "handlers": "All handlers", "workers": "All workers"}
     ways = [Way(named[section], f"/{section}")] if section in named else []
+    if isinstance(error, Conflict | StaleRevision | RateLimited) and request.method == "POST":
+        target = session.safe_next(request.form.get("next"), "")
+        ways = [Way("Back", target), *ways] if target else ways
     return [*ways, Way("Home", "/")]
+
+
+def _restorable(error: EnscheduleError) -> str | None:
+    """Return the path that brings back the schedule of this page, where it was deleted not long ago."""
+    parts = request.path.strip("/").split("/")
+    deleted = isinstance(error, NotFound) and error.extra.get("deleted_at")
+    return f"/schedules/{parts[1]}/restore" if deleted and parts[0] == "schedules" and len(parts) > 1 else None
 
 
 def _show_stale_form(error: CSRFError) -> Answer:

@@ -22,6 +22,7 @@ from enschedule_dashboard.security import host_name, is_own_name
 ClientFactory = Callable[[str | None, str | None], Client]
 
 ZONE_COOKIE = "enschedule_tz"
+CHOSEN_ZONE_COOKIE = "enschedule_zone"
 THEME_COOKIE = "enschedule_theme"
 THEMES = ("light", "dark")
 _PROXY_FIXED = "werkzeug.proxy_fix.orig"
@@ -113,12 +114,22 @@ def zone_of(name: str | None, default: str) -> ZoneInfo:
 
 
 def look_around(me: Me | None) -> Viewer:
-    """Return the viewer: the server's time in the zone of the account, else the browser's, else the server's own."""
+    """Return the viewer: the server's time in the account's zone, else the chosen one, the browser's, the server's.
+
+    Where nobody has an account, the choice of the profile is kept in this browser.
+    """
     now = parse_instant(me["server_time"]) if me else datetime.now(UTC)
     default = me["default_timezone"] if me else "UTC"
     user = me["user"] if me else None
     own = user["timezone"] if user else None
-    return Viewer(now, zone_of(own or request.cookies.get(ZONE_COOKIE), default))
+    chosen = own or chosen_zone() or request.cookies.get(ZONE_COOKIE)
+    return Viewer(now, zone_of(chosen, default))
+
+
+def chosen_zone() -> str | None:
+    """Return the zone that was chosen in this browser, as far as there is such a zone."""
+    name = request.cookies.get(CHOSEN_ZONE_COOKIE)
+    return name if name and zone_of(name, "").key == name else None
 
 
 def theme() -> str | None:

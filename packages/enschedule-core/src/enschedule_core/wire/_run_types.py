@@ -209,6 +209,13 @@ class RunStats(TypedDict):
     start_delay_seconds_p50: float | None
 
 
+class RunCount(TypedDict):
+    """How many runs match; ``is_more`` says that there are more than were counted."""
+
+    count: int
+    is_more: bool
+
+
 class QueueStats(TypedDict):
     """What waits and what runs; ``pause`` is that of everything, ``now`` the database's time.
 

@@ -214,6 +214,13 @@ class NextSlots(TypedDict):
     notes: list[str]
 
 
+class TagCount(TypedDict):
+    """A tag, and how many schedules have it."""
+
+    tag: str
+    schedules: int
+
+
 class DiagnosisAction(TypedDict):
     """What would cure a failed check."""
 
@@ -232,10 +239,14 @@ class DiagnosisCheck(TypedDict):
 
 
 class Diagnosis(TypedDict):
-    """Why a schedule is not running, or that it is."""
+    """Why a schedule is not running, or that it is.
+
+    ``missed_slots`` have passed since it was paused; 0 where it is not, ``None`` where they cannot be counted.
+    """
 
     sentence: str
     checks: list[DiagnosisCheck]
+    missed_slots: int | None
 
 
 class Skip(TypedDict):

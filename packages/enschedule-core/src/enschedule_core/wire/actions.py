@@ -25,6 +25,7 @@ class ScheduleAction(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     DELETE = "delete"
+    RESTORE = "restore"
 
 
 class RunAction(StrEnum):
@@ -72,6 +73,11 @@ class ScheduleActionsInput(_Chosen):
         validate=validate.OneOf(["skip", "latest", "all"], error="Must be one of: skip, latest, all."),
         metadata={"description": "For resume: what becomes of the slots since"},
     )
+
+    @validates_schema(skip_on_field_errors=True)
+    def _check_restore(self, data: Mapping[str, Any], **_: Any) -> None:
+        if data["action"] == ScheduleAction.RESTORE and "filter" in data:
+            raise ValidationError("What is deleted is in no list: name ids.", "filter")
 
 
 class RunActionsInput(_Chosen):

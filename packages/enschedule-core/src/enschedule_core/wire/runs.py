@@ -37,11 +37,16 @@ class RunWhere(Strict):
     handler = HandlerField(metadata=HANDLER_TEXT)
     worker = Text(longest=100)
     tag = WordsField()
+    group = Text(longest=100, metadata={"description": "Of schedules that the group with this id owns"})
     since = Instant(data_key="from", metadata={**_INSTANT, "description": "Queued at or after"})
     before = Instant(data_key="to", metadata={**_INSTANT, "description": "Queued before"})
     q = Text(
         longest=200, metadata={"description": "Part of the schedule's id or title, the handler's id, or the message"}
     )
+
+
+class RunCountQuery(RunWhere):
+    """Which runs are counted."""
 
 
 class RunQuery(PageQuery, RunWhere):

@@ -386,18 +386,31 @@ class ScheduleWhere(Strict):
     status = WordsField(tuple(ScheduleStatus))
     handler = HandlerField(metadata=HANDLER_TEXT)
     tag = WordsField(metadata={"description": "All of these, apart by commas"})
+    worker = Text(longest=100, metadata={"description": "Bound to the worker with this id"})
+    group = Text(longest=100, metadata={"description": "Owned by the group with this id"})
     paused: fields.Boolean = Flag()
     failing: fields.Boolean = Flag()
 
 
-class ScheduleQuery(PageQuery, ScheduleWhere):
-    """Which schedules, in which order."""
+class ScheduleCountQuery(ScheduleWhere):
+    """Which schedules are counted."""
 
     paused = FlagField()
     failing = FlagField()
+
+
+class ScheduleQuery(PageQuery, ScheduleCountQuery):
+    """Which schedules, in which order."""
+
     sort = fields.String(
         load_default="due_at", validate=validate.OneOf(SORTS, error=f"Must be one of: {', '.join(SORTS)}.")
     )
+
+
+class TagQuery(Strict):
+    """How many tags."""
+
+    limit = fields.Integer(load_default=200, validate=validate.Range(1, 1000, error="Must be from 1 to 1000."))
 
 
 class NextQuery(Strict):

@@ -44,6 +44,7 @@ from enschedule_core.wire._run_types import (
     Run,
     RunActions,
     RunBucket,
+    RunCount,
     RunDetail,
     RunStats,
     WorkerRef,
@@ -75,6 +76,7 @@ from enschedule_core.wire._schedule_types import (
     ScheduleActions,
     ScheduleCounts,
     Skip,
+    TagCount,
     Trigger,
 )
 from enschedule_core.wire._shared_types import Change, HandlerRef, Instant, JsonObject, Page, Pause, Ref, Stream
@@ -169,6 +171,7 @@ __all__ = [
     "Run",
     "RunActions",
     "RunBucket",
+    "RunCount",
     "RunDetail",
     "RunStats",
     "RunningRun",
@@ -183,6 +186,7 @@ __all__ = [
     "Skip",
     "Source",
     "Stream",
+    "TagCount",
     "Trigger",
     "User",
     "View",

@@ -199,7 +199,6 @@ def _page(form: ScheduleForm) -> str:
         zones=when_form.zone_names(),
         words=policies,
         owners=_owners(),
-        once=once.token(),
         anchor=schedule_form.anchor,
         saved_ago=present.relative(form.compared.at or None, viewer()) if form.compared else "",
     )

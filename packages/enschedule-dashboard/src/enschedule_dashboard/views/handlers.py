@@ -141,7 +141,6 @@ def _page(handler: Handler, form: DataForm | None = None, access_error: Enschedu
         fields=fields_of(handler["schema"]),
         data=data,
         zones=when_form.zone_names() if data.has_zones else (),
-        once=once.token(),
         access_error=access_error,
         access_words=access_words(handler),
         roles=ROLES,

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from enschedule_core.errors import EnscheduleError
+from enschedule_core.errors import EnscheduleError, FieldError, InvalidInput
 from enschedule_core.wire.types import NewApiKey
 from enschedule_dashboard import session, when_form
 from enschedule_dashboard.filters import to
@@ -37,6 +37,7 @@ def _page(error: EnscheduleError | None = None, made: NewApiKey | None = None) -
         roles=ROLES[: _highest()],
         lifetimes=LIFETIMES,
         zones=when_form.zone_names(),
+        chosen_zone=me["user"]["timezone"] if me["user"] and has_account else session.chosen_zone(),
         error=error,
         made=made,
     )
@@ -62,13 +63,29 @@ def password() -> Response | tuple[str, int]:
 
 @blueprint.post("/timezone")
 def timezone() -> Response | tuple[str, int]:
-    """Keep the zone in which pages show times; empty is that of the browser."""
+    """Keep the zone in which pages show times; empty is the browser's. Without an account this browser keeps it."""
     wanted = request.form.get("timezone", "").strip() or None
-    wrong = attempt(lambda: client().sessions.change_own(timezone=wanted), _page)
+    has_account = client().me()["user"] is not None and actor()["kind"] == "session"
+    wrong = attempt(lambda: _keep_zone(wanted, has_account=has_account), _page)
     if wrong is not None:
         return wrong
     say(f"Times are shown in {wanted}." if wanted else "Times are shown in the zone of the browser.")
-    return redirect(to("/profile"), 303)
+    response = redirect(to("/profile"), 303)
+    if has_account or wanted is None:
+        response.delete_cookie(session.CHOSEN_ZONE_COOKIE, path="/")
+    else:
+        response.set_cookie(
+            session.CHOSEN_ZONE_COOKIE, wanted, max_age=session.YEAR_SECONDS, samesite="Lax", path="/", httponly=True
+        )
+    return response
+
+
+def _keep_zone(wanted: str | None, *, has_account: bool) -> None:
+    if has_account:
+        client().sessions.change_own(timezone=wanted)
+    elif wanted is not None and session.zone_of(wanted, "").key != wanted:
+        message = f"{wanted} is not a time zone. Write for example Europe/Stockholm."
+        raise InvalidInput(f"timezone: {message}", errors=[FieldError("timezone", message)])
 
 
 @blueprint.post("/sessions/<id>/end")

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from enschedule_core.errors import NotFound
 from enschedule_core.wire.types import Attempt, OutputLines, RunDetail, Schedule
-from enschedule_dashboard import data_notes, forms, present, strips, tracebacks, voices
+from enschedule_dashboard import data_notes, forms, once, present, strips, tracebacks, voices
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.output import Row, exact, rows, stamps
@@ -92,9 +92,9 @@ def retry(id: int) -> AnyResponse:
         schedule = client().runs.get(id)["schedule"]
         if schedule is None:
             raise NotFound(f"Run {id:,} belongs to no schedule.")
-        started = client().schedules.run(schedule["id"])
+        started = client().schedules.run(schedule["id"], idempotency_key=once.key(f"run {schedule['id']}"))
     else:
-        started = client().runs.retry(id)
+        started = client().runs.retry(id, idempotency_key=once.key(f"retry {id}"))
     if request.form.get("next"):
         title = started["schedule"]["title"] if started["schedule"] else started["handler"]["id"]
         say(f"{title} runs again.", link=(f"Open run {started['id']:,}", f"/runs/{started['id']}"))

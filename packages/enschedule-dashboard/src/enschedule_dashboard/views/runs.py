@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from enschedule_core.clock import format_instant
-from enschedule_core.wire.types import Run
-from enschedule_dashboard import present, search
-from enschedule_dashboard.filters import viewer
+from enschedule_core.errors import InvalidInput
+from enschedule_core.wire.types import Page, Run
+from enschedule_dashboard import listing, present, search
+from enschedule_dashboard.filters import here, viewer
 from enschedule_dashboard.present import Viewer
 from enschedule_dashboard.session import client
+from enschedule_dashboard.views import saved
 
 blueprint = Blueprint("runs", __name__)
 
-FILTERS = ("status", "schedule", "handler", "worker")
 #: What is one click away: label, statuses.
 SEGMENTS = (
     ("All", ""),
@@ -29,51 +28,60 @@ SEGMENTS = (
     ("Cancelled", "cancelled,skipped"),
 )
 LIMIT = 50
-DEFAULT_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class DayOfRuns:
-    """Runs of one day of the viewer's zone, newest first."""
+    """Runs of one day of the viewer's zone, newest first; ``key`` is its date."""
 
     name: str
+    key: str
     runs: list[Run]
 
 
 @blueprint.get("/runs")
-def index() -> str:
-    """List runs; ``q status schedule handler worker from to cursor`` in the address, instants with an offset."""
-    wanted = search.read(request.args.get("q"), request.args, FILTERS)
-    bounds = {name: value for name in ("from", "to") if (value := _instant(request.args.get(name)))}
+def index() -> str | tuple[str, int]:
+    """List runs; ``q status schedule tag handler worker group from to cursor`` in the address.
+
+    ``from`` and ``to`` are instants with an offset, or local times of the viewer.
+    """
+    wanted = listing.runs_wanted(request.args)
+    bounds = listing.bounds_of(request.args, viewer())
     everything = request.args.get("all") == "1"
-    since = bounds.get("from") or (None if everything or wanted.filters.get("schedule") else _week_ago(viewer()))
     cursor = request.args.get("cursor") or None
-    status = wanted.filters.get("status")
-    found = client().runs.list(
-        q=wanted.words or None,
-        status=status.split(",") if status else None,
-        schedule=wanted.filters.get("schedule"),
-        handler=wanted.filters.get("handler"),
-        worker=wanted.filters.get("worker"),
-        from_=since,
-        to=bounds.get("to"),
-        cursor=cursor,
-        limit=LIMIT,
-    )
+    found, wrong = _ask(listing.runs_where(wanted, request.args, viewer()), cursor)
     kept = {**bounds, "all": "1" if everything else None}
-    return render_template(
+    page = render_template(
         "runs.html",
         days=days(found["items"], viewer()),
         count=len(found["items"]),
         next_cursor=found["next_cursor"],
         cursor=cursor,
         wanted=wanted,
+        wrong=wrong,
         kept=kept,
+        local={name: local_input(at, viewer()) for name, at in bounds.items()},
         segments=_segments(wanted, kept),
         range_words=range_words(bounds, viewer()),
-        bounded=since is not None and not bounds,
+        bounded=not bounds and not listing.is_unbounded(wanted, request.args),
         at_of=began,
+        views=saved.menu("runs", here()),
+        whole=not cursor and not found["next_cursor"],
     )
+    return (page, 422) if wrong else page
+
+
+def _ask(where: dict[str, Any], cursor: str | None) -> tuple[Page[Run], InvalidInput | None]:
+    """Return a page of what matches; of a search that the API refuses nothing, and what is wrong with it."""
+    try:
+        return client().runs.list(**where, cursor=cursor, limit=LIMIT), None
+    except InvalidInput as error:
+        return {"items": [], "next_cursor": None}, error
+
+
+def local_input(instant: str, who: Viewer) -> str:
+    """Return an instant as a field for a local date and time has it."""
+    return f"{who.local(present.as_instant(instant)):%Y-%m-%dT%H:%M}"
 
 
 def began(run: Run) -> str:
@@ -85,26 +93,11 @@ def days(runs: Iterable[Run], who: Viewer) -> list[DayOfRuns]:
     """Return runs by the day they were queued on, so that a time needs no date beside it."""
     found: list[DayOfRuns] = []
     for run in runs:
-        name = present.day_name(run["queued_at"], who)
-        if not found or found[-1].name != name:
-            found.append(DayOfRuns(name, []))
+        key = f"{who.local(present.as_instant(run['queued_at'])):%Y-%m-%d}"
+        if not found or found[-1].key != key:
+            found.append(DayOfRuns(present.day_name(run["queued_at"], who), key, []))
         found[-1].runs.append(run)
     return found
-
-
-def _week_ago(who: Viewer) -> str | None:
-    hour = who.now.replace(minute=0, second=0, microsecond=0)
-    return format_instant(hour - timedelta(days=DEFAULT_DAYS))
-
-
-def _instant(text: str | None) -> str | None:
-    """Return an instant of the address in the wire form, or ``None``; a ``+`` may have become a blank on the way."""
-    if not text:
-        return None
-    try:
-        return format_instant(present.as_instant(text.strip().replace(" ", "+")))
-    except ValueError:
-        return None
 
 
 def _segments(wanted: search.Search, kept: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from enschedule_core.clock import format_instant
 from enschedule_core.errors import InvalidInput, NotFound
 from enschedule_core.wire.types import Diagnosis, DiagnosisCheck, JsonObject, Run, Schedule, Skip
 from enschedule_dashboard import forms, once, policies, present, strips, voices, when_form
@@ -18,20 +16,13 @@ from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.session import back, client
+from enschedule_dashboard.views import pausing
 
 blueprint = Blueprint("schedule", __name__)
 
 _ROWS = 20
 _TROUBLED = frozenset({"failing", "waiting", "paused", "broken", "retrying"})
 _OVERDUE_AFTER = timedelta(seconds=30)
-PAUSES = {
-    "": "until it is resumed",
-    "3600": "for 1 h",
-    "14400": "for 4 h",
-    "86400": "for a day",
-    "604800": "for a week",
-}
-MISSED = {"skip": "Skip what was missed", "latest": "Run the latest missed slot", "all": "Run all missed slots"}
 SKIP_WORDS = {
     "overlap": "the previous run was still going",
     "missed": "no worker was up",
@@ -61,6 +52,7 @@ def show(id: str) -> str:
     runs = asked.runs.list(schedule=id, limit=strips.STRIP_PLACES + 30)["items"]
     skips = asked.schedules.skips(id, limit=50)["items"]
     planned = asked.schedules.next(id, count=5)
+    diagnosis = asked.schedules.diagnosis(id)
     return render_template(
         "schedule.html",
         schedule=schedule,
@@ -72,14 +64,14 @@ def show(id: str) -> str:
         planned_texts=_texts(planned["items"]),
         there=_there(planned["items"], schedule["trigger"]["timezone"]),
         notes=planned["notes"],
-        diagnosis=_readable(asked.schedules.diagnosis(id)),
+        diagnosis=_readable(diagnosis),
         is_stopped=_is_stopped(schedule),
         data=forms.json_lines(schedule["data"]),
         facts=policies.facts(schedule),
         history=asked.schedules.history(id, limit=6)["items"],
         zone_words=_zone_words(schedule),
-        pauses=PAUSES,
-        missed=MISSED,
+        pauses=pausing.PAUSES,
+        missed=pausing.missed_words(schedule, diagnosis["missed_slots"]),
     )
 
 
@@ -132,7 +124,11 @@ def _readable(found: Diagnosis) -> Diagnosis:
         {**check, "text": voices.readable(check["text"], viewer())} for check in found["checks"]
     ]
     sentence = voices.readable(found["sentence"], viewer())
-    return {"sentence": "" if any(sentence == check["text"] for check in checks) else sentence, "checks": checks}
+    return {
+        **found,
+        "sentence": "" if any(sentence == check["text"] for check in checks) else sentence,
+        "checks": checks,
+    }
 
 
 def _moment(at: datetime) -> str:
@@ -205,41 +201,7 @@ def _schema(schedule: Schedule) -> JsonObject | None:
 
 def _run_page(schedule: Schedule, form: DataForm) -> str:
     zones = when_form.zone_names() if form.has_zones else ()
-    return render_template("schedule_run.html", schedule=schedule, data=form, zones=zones, once=once.token())
-
-
-@blueprint.post("/schedules/<id>/pause")
-def pause(id: str) -> Response:
-    """Pause it: for a while, until an instant, or until somebody resumes it."""
-    until = _until()
-    paused = client().schedules.pause(id, reason=request.form.get("reason", "").strip() or None, until=until)
-    when = f" until {present.day_time(until, viewer())}" if until else ""
-    say(f"{paused['title']} is paused{when}.", undo=f"/schedules/{id}/resume")
-    return back(f"/schedules/{id}")
-
-
-def _until() -> str | None:
-    """Return the end of the pause; a local time is the viewer's."""
-    text, choice = request.form.get("until", "").strip(), request.form.get("for", "")
-    if text:
-        try:
-            local = datetime.fromisoformat(text)
-        except ValueError:
-            raise InvalidInput(f"“{text}” is not a date and time. Write for example 2026-03-28 09:30.") from None
-        return format_instant(local if local.tzinfo else local.replace(tzinfo=viewer().zone))
-    return format_instant(viewer().now + timedelta(seconds=int(choice))) if choice and choice in PAUSES else None
-
-
-@blueprint.post("/schedules/<id>/resume")
-def resume(id: str) -> Response:
-    """Let it run again; ``missed`` says what becomes of the slots that passed."""
-    missed: Any = request.form.get("missed", "skip")
-    if missed not in MISSED:
-        raise InvalidInput(f"“{missed}” is not one of skip, latest, all.")
-    resumed = client().schedules.resume(id, missed=missed)
-    due = resumed["due_at"]
-    say(f"{resumed['title']} runs again" + (f", next {present.day_time(due, viewer())}." if due else "."))
-    return back(f"/schedules/{id}")
+    return render_template("schedule_run.html", schedule=schedule, data=form, zones=zones)
 
 
 @blueprint.post("/schedules/<id>/revert")

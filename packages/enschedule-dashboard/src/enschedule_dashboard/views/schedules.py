@@ -9,55 +9,91 @@ from typing import Any
 from flask import Blueprint, jsonify, render_template, request
 from werkzeug.wrappers import Response
 
+from enschedule_core.errors import InvalidInput
 from enschedule_core.wire.types import Page, Schedule, ScheduleCounts
-from enschedule_dashboard import present, search, shell
-from enschedule_dashboard.filters import first_line, viewer
+from enschedule_dashboard import listing, present, search, shell
+from enschedule_dashboard.filters import first_line, here, viewer
 from enschedule_dashboard.marks import mark_of, places_of
 from enschedule_dashboard.present import Viewer
 from enschedule_dashboard.session import client
+from enschedule_dashboard.views import saved
 
 blueprint = Blueprint("schedules", __name__)
 
-FILTERS = ("status", "tag", "handler")
-STATUSES = ("failing", "broken", "running", "retrying", "waiting", "paused")
-SORTS = {"due_at": "next run", "title": "title", "last_run": "last run", "id": "id"}
 LIMIT = 50
+GROUPED_LIMIT = 200
+GROUPINGS = {"tag": "tag", "handler": "handler"}
 
 
 @blueprint.get("/schedules")
-def index() -> str:
-    """List the schedules that match ``q status tag handler`` of the address, by ``sort``, from ``cursor`` on."""
-    wanted = search.read(request.args.get("q"), request.args, FILTERS)
-    sort = request.args.get("sort", "due_at")
-    sort = sort if sort.lstrip("-") in SORTS else "due_at"
+def index() -> str | tuple[str, int]:
+    """List what matches ``q status tag handler worker group``, by ``sort``, from ``cursor`` on, in groups ``by``."""
+    wanted = listing.schedules_wanted(request.args)
+    sort = listing.sort_of(request.args)
     cursor = request.args.get("cursor") or None
-    found = _ask(wanted, sort, cursor)
+    by = request.args.get("by", "") if request.args.get("by") in GROUPINGS else ""
+    found, wrong = _ask(wanted, sort, cursor, GROUPED_LIMIT if by else LIMIT)
     counts = shell.counts()
-    return render_template(
+    matching = counts if wrong else counts_of(wanted.without("status"))
+    page = render_template(
         "schedules.html",
         schedules=found["items"],
+        groups=grouped(found["items"], by),
+        by=by,
+        groupings=GROUPINGS,
         next_cursor=found["next_cursor"],
         cursor=cursor,
         wanted=wanted,
+        wrong=wrong,
         sort=sort,
-        sorts=SORTS,
-        segments=segments(counts, wanted),
+        sorts=listing.SORTS,
+        kept={"sort": None if sort == listing.DEFAULT_SORT else sort, "by": by or None},
+        segments=segments(matching, wanted, by=by or None, sort=None if sort == listing.DEFAULT_SORT else sort),
+        matching=matching["total"],
         sentence=sentence(counts),
         next_run=lambda schedule: next_run(schedule, viewer()),
         total=counts["total"],
+        views=saved.menu("schedules", here()),
+        whole=not cursor and not found["next_cursor"],
     )
+    return (page, 422) if wrong else page
 
 
-def _ask(wanted: search.Search, sort: str, cursor: str | None) -> Page[Schedule]:
-    filters: dict[str, Any] = {name: value for name, value in wanted.filters.items() if name != "status"}
-    status = wanted.filters.get("status")
-    if status == "failing":
-        filters["failing"] = True
-    elif status == "paused":
-        filters["paused"] = True
-    elif status:
-        filters["status"] = status
-    return client().schedules.list(**filters, q=wanted.words or None, sort=sort, cursor=cursor, limit=LIMIT)
+def _ask(
+    wanted: search.Search, sort: str, cursor: str | None, limit: int
+) -> tuple[Page[Schedule], InvalidInput | None]:
+    """Return a page of what matches; of a search that the API refuses nothing, and what is wrong with it."""
+    where = listing.schedules_where(wanted)
+    try:
+        return client().schedules.list(**where, sort=sort, cursor=cursor, limit=limit), None
+    except InvalidInput as error:
+        return {"items": [], "next_cursor": None}, error
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Schedules under one heading, and the search that shows just them (``None`` for those without a tag)."""
+
+    name: str
+    schedules: list[Schedule]
+    filter: tuple[str, str] | None = None
+
+
+def counts_of(rest: search.Search) -> ScheduleCounts:
+    """Return how the schedules stand that match; of a search for all of them, what the page knows already."""
+    return client().schedules.counts(**listing.schedules_where(rest)) if rest.text else shell.counts()
+
+
+def grouped(schedules: list[Schedule], by: str) -> list[Group]:
+    """Return schedules in their order: under their handlers or first tags, by name, or in one group without a name."""
+    if not by:
+        return [Group("", schedules)]
+    found: dict[str, list[Schedule]] = {}
+    for schedule in schedules:
+        name = schedule["handler"]["id"] if by == "handler" else next(iter(sorted(schedule["tags"])), "")
+        found.setdefault(name, []).append(schedule)
+    names = sorted(found, key=lambda name: (not name, name))
+    return [Group(name or "no tag", found[name], (by, name) if name else None) for name in names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +107,20 @@ class Segment:
     bad: bool = False
 
 
-def segments(counts: ScheduleCounts, wanted: search.Search) -> list[Segment]:
-    """Return the counts that are the filter: All, and each status that something has (or that is chosen)."""
+def segments(counts: ScheduleCounts, wanted: search.Search, **kept: str | None) -> list[Segment]:
+    """Return the counts that are the filter: All, and each status that something has (or that is chosen).
+
+    They are of what the rest of the search matches; ``kept`` stays in the address.
+    """
     chosen = wanted.filters.get("status")
     rest = wanted.without("status")
-    found = [Segment("All", counts["total"], rest.query(), on=chosen is None)]
-    for status in STATUSES:
+    found = [Segment("All", counts["total"], rest.query(**kept), on=chosen is None)]
+    for status in listing.STATUSES:
         count = _count(counts, status)
         if count or status == chosen:
             bad = status in {"failing", "broken"}
-            found.append(Segment(status.capitalize(), count, rest.query(status=status), on=status == chosen, bad=bad))
+            query = rest.query(status=status, **kept)
+            found.append(Segment(status.capitalize(), count, query, on=status == chosen, bad=bad))
     return found
 
 
@@ -92,7 +132,7 @@ def _count(counts: ScheduleCounts, status: str) -> int:
 def sentence(counts: ScheduleCounts) -> str:
     """Return the line under the title (``42, of which 1 failing, 2 running, 1 waiting for a worker, 2 paused``)."""
     words = {"waiting": "waiting for a worker"}
-    found = {status: _count(counts, status) for status in STATUSES}
+    found = {status: _count(counts, status) for status in listing.STATUSES}
     parts = [f"{count:,} {words.get(status, status)}" for status, count in found.items() if count]
     total = present.number(counts["total"])
     return f"{total}, of which {', '.join(parts)}" if parts else f"{total}, none of them failing or waiting"

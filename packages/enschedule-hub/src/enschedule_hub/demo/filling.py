@@ -129,7 +129,7 @@ class _Filling:
     @staticmethod
     def _at(tx: Transaction, at: datetime) -> Transaction:
         """Return the same transaction at another instant."""
-        return Transaction(tx.connection, ManualClock(to_micros(at)))
+        return Transaction(tx.connection, ManualClock(to_micros(at)), tx.keyring)
 
     # ------------------------------------------------------------ the past
 

@@ -21,12 +21,12 @@ from enschedule_core.wire.schedules import (
     SchedulePreviewInput,
     ScheduleQuery,
 )
-from enschedule_worker.api import bodies, pages
+from enschedule_worker.api import bodies, filters, pages
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, idempotency_key, if_match, origin
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
 from enschedule_worker.service import actions, diagnosis, history, pausing, previewing, runs, schedules
-from enschedule_worker.store.schedule_lists import Filters, Place
+from enschedule_worker.store.schedule_lists import Place
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1", description="What runs when, and how it does")
 
@@ -39,33 +39,20 @@ def _with_tag(schedule: dict[str, Any], status: int = 200, *, change: str | None
     return answer(body, status, headers)
 
 
-def _filters(query: dict[str, Any]) -> Filters:
-    handler_id, version = query.get("handler", (None, None))
-    return Filters(
-        q=query.get("q"),
-        statuses=query.get("status", ()),
-        handler_id=handler_id,
-        handler_version=version,
-        tags=query.get("tag", ()),
-        paused=query.get("paused"),
-        failing=query.get("failing"),
-    )
-
-
 @blueprint.route("/schedules", methods=["GET"])
 @blueprint.needs(Permission.READ)
 @blueprint.arguments(ScheduleQuery, location="query")
 @blueprint.alt_response(200, schema=answers.SchedulePage)
 def list_schedules(query: dict[str, Any]) -> Response:
     """List schedules, a page at a time."""
-    filters = _filters(query)
+    wanted = filters.of_schedules(query)
     sort = query["sort"]
     value_kind: Any = (int, type(None)) if sort.lstrip("-") in {"due_at", "last_run"} else str
     place = pages.decode("schedules", query, value_kind, int)
     items, following = schedules.listing(
         context().database,
         actor(),
-        filters,
+        wanted,
         sort=sort,
         limit=query["limit"],
         after=None if place is None else Place(*place),
@@ -112,12 +99,14 @@ def preview_schedules(body: dict[str, Any]) -> Response:
 @blueprint.arguments(ScheduleActionsInput, location="json")
 @blueprint.alt_response(200, schema=answers.ScheduleActions)
 def act_on_schedules(body: dict[str, Any]) -> Response:
-    """Run, pause, resume or delete many schedules, by id or by filter: at most 1,000 in one request.
+    """Run, pause, resume, delete or restore many schedules, by id or by filter: at most 1,000 in one request.
 
-    To delete needs the permission edit.
+    To delete and to restore need the permission edit; to restore needs ids.
     """
     where = body.get("filter")
-    chosen = actions.Chosen(body["ids"]) if where is None else actions.schedules_where(actor(), _filters(where))
+    chosen = (
+        actions.Chosen(body["ids"]) if where is None else actions.schedules_where(actor(), filters.of_schedules(where))
+    )
     place = pages.decode("schedule actions", body, int)
     wish = actions.Wish(
         reason=body.get("reason"),

@@ -11,6 +11,8 @@ from enschedule_core.actor import Permission
 from enschedule_core.clock import to_micros
 from enschedule_core.wire import answers
 from enschedule_core.wire.runs import ForecastQuery, RunStatsQuery
+from enschedule_core.wire.schedules import ScheduleCountQuery, TagQuery
+from enschedule_worker.api import filters
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.problems import at
 from enschedule_worker.api.routing import Blueprint, answer
@@ -33,11 +35,20 @@ def _micros(instant: datetime) -> int:
 
 @blueprint.route("/stats/schedules", methods=["GET"])
 @blueprint.needs(Permission.READ)
-@blueprint.no_query()
+@blueprint.arguments(ScheduleCountQuery, location="query")
 @blueprint.alt_response(200, schema=answers.ScheduleStats)
-def schedule_stats() -> Response:
-    """Count schedules by how they stand."""
-    return answer(stats.of_schedules(context().database, actor()))
+def schedule_stats(query: dict[str, Any]) -> Response:
+    """Count schedules, or those that match, by how they stand."""
+    return answer(stats.of_schedules(context().database, actor(), filters.of_schedules(query)))
+
+
+@blueprint.route("/tags", methods=["GET"])
+@blueprint.needs(Permission.READ)
+@blueprint.arguments(TagQuery, location="query")
+@blueprint.alt_response(200, schema=answers.TagPage)
+def list_tags(query: dict[str, Any]) -> Response:
+    """List the tags that schedules have, the most used first."""
+    return answer({"items": stats.of_tags(context().database, actor(), query["limit"]), "next_cursor": None})
 
 
 @blueprint.route("/stats/runs", methods=["GET"])

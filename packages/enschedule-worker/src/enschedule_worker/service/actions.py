@@ -98,14 +98,18 @@ def on_schedules(
     *,
     after: int | None = None,
 ) -> Result:
-    """Run, pause, resume or delete schedules, at most 1,000, behind the place ``after``.
+    """Run, pause, resume, delete or restore schedules, at most 1,000, behind the place ``after``.
 
     Raises :class:`Forbidden`, :class:`Conflict` for a run while everything is paused, and :class:`InvalidInput` for a
     pause that ends in the past; what is wrong with one schedule stands in the result.
     """
-    permission = Permission.EDIT if action is ScheduleAction.DELETE else Permission.OPERATE
+    edits = action in {ScheduleAction.DELETE, ScheduleAction.RESTORE}
+    permission = Permission.EDIT if edits else Permission.OPERATE
 
     def do(tx: Transaction, schedule_id: str) -> dict[str, Any]:
+        if action is ScheduleAction.RESTORE:
+            schedules.restore_one(tx, actor, schedule_id)
+            return {"id": schedule_id}
         row = existing(tx, actor, schedule_id, permission, lock=True)
         match action:
             case ScheduleAction.RUN:

@@ -89,7 +89,8 @@ def diagnose(database: Database, actor: Actor, schedule_id: str) -> dict[str, An
     checks = [check for make in _CHECKS if (check := make(facts)) is not None]
     trouble = next((check for check in checks if check.ok is False), None)
     sentence = trouble.text if trouble is not None else _fine(facts)
-    return {"sentence": sentence, "checks": [check.wire() for check in checks]}
+    missed = present.slots_since(row, facts.now) if row.paused else 0
+    return {"sentence": sentence, "checks": [check.wire() for check in checks], "missed_slots": missed}
 
 
 def _full(tx: Transaction, row: Row[Any], scope: Scope) -> Full | None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from enschedule_core.actor import Actor, Permission
+from enschedule_core.clock import format_instant
 from enschedule_core.errors import NotFound, StaleRevision
 from enschedule_worker.service import present
 from enschedule_worker.service.access import allow
@@ -23,9 +24,21 @@ def existing(
     """
     row = store.get(tx, schedule_id, actor.scope, lock=lock)
     if row is None:
-        raise NotFound(f"There is no schedule {schedule_id}.", hint="Ids are listed by GET /api/v1/schedules.")
+        raise _missing(tx, actor, schedule_id)
     allow(actor, permission, row.group_id)
     return row
+
+
+def _missing(tx: Transaction, actor: Actor, schedule_id: str) -> NotFound:
+    """Return the error for a schedule that is not there; of one that was deleted it has ``deleted_at``."""
+    gone = store.deleted(tx, schedule_id, actor.scope)
+    if gone is None or gone.deleted_at < tx.now - store.UNDO_SECONDS * 1_000_000:
+        return NotFound(f"There is no schedule {schedule_id}.", hint="Ids are listed by GET /api/v1/schedules.")
+    return NotFound(
+        f"The schedule {schedule_id} was deleted.",
+        hint="For 7 days it can be restored.",
+        extra={"deleted_at": format_instant(gone.deleted_at)},
+    )
 
 
 def check_revision(row: Row[Any] | None, if_match: str | None) -> None:

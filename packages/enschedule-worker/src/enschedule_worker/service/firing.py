@@ -249,7 +249,7 @@ def skip_paused(tx: Transaction, row: Row[Any], *, before: int) -> None:
     _skip_until(tx, row, [(SkipReason.PAUSED, before)])
 
 
-def _settle_halted(tx: Transaction, batch: _Batch, row: Row[Any], over: halt.Halt) -> None:
+def _settle_halted(tx: Transaction, batch: Batch, row: Row[Any], over: halt.Halt) -> None:
     """Decide over the slots up to the end of a pause of everything, as whoever lifted it said; later ones come next."""
     assert over.lifted_at is not None
     if over.missed == "skip":

@@ -67,7 +67,9 @@ class Meter:
         with self._guard:
             if time.monotonic() >= self._counts_until:
                 overdue_before = tx.now - OVERDUE_SECONDS * _MICROS
-                self._counts = schedule_lists.counts(tx, actor.scope, overdue_before=overdue_before)
+                self._counts = schedule_lists.counts(
+                    tx, actor.scope, schedule_lists.EVERY, overdue_before=overdue_before
+                )
                 self._counts_until = time.monotonic() + SCHEDULES_SECONDS
             return self._counts
 

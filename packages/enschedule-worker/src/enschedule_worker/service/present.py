@@ -76,6 +76,17 @@ def coming(row: Row[Any], count: int) -> list[int]:
     return found
 
 
+def slots_since(row: Row[Any], now: int) -> int | None:
+    """Return how many slots of a schedule have passed by ``now`` (microseconds); ``None`` where it cannot be read."""
+    trigger = readable_trigger(row.trigger)
+    if trigger is None:
+        return None
+    if row.due_at is None or row.due_at > now or row.broken_reason is not None:
+        return 0
+    _, count = trigger.latest_and_count(from_micros(row.due_at - 1), from_micros(now))
+    return count if trigger.max_runs is None else min(count, max(trigger.max_runs - row.slots_fired, 0))
+
+
 def definition(row: Row[Any]) -> dict[str, Any]:
     """Return the part of a schedule that somebody wrote, in the long wire form; what is secret is sealed, or whole."""
     return {

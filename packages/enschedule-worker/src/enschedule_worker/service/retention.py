@@ -17,10 +17,10 @@ from sqlalchemy import Row
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import Retention
 from enschedule_worker.service.firing import policies_of
-from enschedule_worker.service.schedules import UNDO_SECONDS
 from enschedule_worker.store import audit, census, people, state
 from enschedule_worker.store import retention as store
 from enschedule_worker.store.database import Database, Transaction
+from enschedule_worker.store.schedules import UNDO_SECONDS
 
 DAY = 86_400_000_000
 SWEEP_EVERY_SECONDS = 3_600

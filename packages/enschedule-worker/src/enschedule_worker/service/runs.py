@@ -22,6 +22,8 @@ from enschedule_worker.store import runs as store
 from enschedule_worker.store import schedules as schedule_store
 from enschedule_worker.store.database import Database, Transaction
 
+COUNTED_MOST = 10_000
+
 
 def _existing(tx: Transaction, actor: Actor, run_id: int, permission: Permission) -> Row[Any]:
     row = run_reads.get(tx, run_id, actor.scope)
@@ -159,6 +161,20 @@ def run_handler(
             detail = {"handler": f"{handler.id}@{handler.version}"}
             audit.record(tx, actor, "run.create", "run", run_id, group_id=group, detail=detail)
         return _brief(tx, actor, run_id), made
+
+
+def number(
+    database: Database, actor: Actor, filters: run_reads.RunFilters, *, schedule_id: str | None = None
+) -> dict[str, Any]:
+    """Return how many runs match, counted up to :data:`COUNTED_MOST`, and whether there are more."""
+    with reading(database, actor) as tx:
+        if schedule_id is not None:
+            key = schedule_store.find_key(tx, schedule_id, actor.scope)
+            if key is None:
+                return {"count": 0, "is_more": False}
+            filters = run_reads.of_schedule(filters, key)
+        found = run_reads.number(tx, actor.scope, filters, most=COUNTED_MOST + 1)
+    return {"count": min(found, COUNTED_MOST), "is_more": found > COUNTED_MOST}
 
 
 def cancel(database: Database, actor: Actor, run_id: int) -> dict[str, Any]:

@@ -38,7 +38,6 @@ from enschedule_worker.store.seal import Unreadable
 
 _KEPT = ("title", "handler", "trigger")
 """What the audit keeps of a schedule that is made or deleted; the whole of it is in its revisions."""
-UNDO_SECONDS = 7 * 86_400
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 Changed = tuple[dict[str, Any], str]
 
@@ -157,25 +156,28 @@ def restore(database: Database, actor: Actor, schedule_id: str, *, if_match: str
     ``if_match`` is not the revision that was deleted.
     """
     with changing(database, actor, Permission.EDIT) as tx:
-        gone = store.deleted(tx, schedule_id, actor.scope)
-        if store.get(tx, schedule_id, actor.scope) is not None or (
-            gone is not None and store.id_taken(tx, schedule_id)
-        ):
-            raise Conflict(f"There is a schedule {schedule_id}; it cannot be brought back beside it.")
-        if gone is None or gone.deleted_at < tx.now - UNDO_SECONDS * 1_000_000:
-            raise NotFound(f"No schedule {schedule_id} was deleted in the last 7 days.")
-        allow(actor, Permission.EDIT, gone.group_id)
-        if if_match not in (None, "*", str(gone.revision)):
-            message = f"What was deleted as {schedule_id} has revision {gone.revision}, not {if_match}."
-            raise StaleRevision(message, extra={"current": None})
-        due_at = pausing.due_after_now(tx, gone)
-        values = {"id": schedule_id, "deleted_at": None, "due_at": due_at, "updated_at": tx.now}
-        fire_at = gone.paused_until if gone.paused else due_at
-        store.change(tx, gone.key, {**values, "fire_at": fire_at})
-        audit.record(tx, actor, "schedule.restore", "schedule", schedule_id, group_id=gone.group_id)
-        tx.wake_engine()
+        restore_one(tx, actor, schedule_id, if_match=if_match)
         row = existing(tx, actor, schedule_id, Permission.READ)
     return present.schedule(row)
+
+
+def restore_one(tx: Transaction, actor: Actor, schedule_id: str, *, if_match: str | None = None) -> None:
+    """Bring back the schedule deleted last that had this id; raises what :func:`restore` does."""
+    gone = store.deleted(tx, schedule_id, actor.scope)
+    if store.get(tx, schedule_id, actor.scope) is not None or (gone is not None and store.id_taken(tx, schedule_id)):
+        raise Conflict(f"There is a schedule {schedule_id}; it cannot be brought back beside it.")
+    if gone is None or gone.deleted_at < tx.now - store.UNDO_SECONDS * 1_000_000:
+        raise NotFound(f"No schedule {schedule_id} was deleted in the last 7 days.")
+    allow(actor, Permission.EDIT, gone.group_id)
+    if if_match not in (None, "*", str(gone.revision)):
+        message = f"What was deleted as {schedule_id} has revision {gone.revision}, not {if_match}."
+        raise StaleRevision(message, extra={"current": None})
+    due_at = pausing.due_after_now(tx, gone)
+    values = {"id": schedule_id, "deleted_at": None, "due_at": due_at, "updated_at": tx.now}
+    fire_at = gone.paused_until if gone.paused else due_at
+    store.change(tx, gone.key, {**values, "fire_at": fire_at})
+    audit.record(tx, actor, "schedule.restore", "schedule", schedule_id, group_id=gone.group_id)
+    tx.wake_engine()
 
 
 def revert(database: Database, registry: Registry, actor: Actor, schedule_id: str) -> Changed:
@@ -286,6 +288,8 @@ def _with_secrets(
 def _names(data: Any, env: Any) -> frozenset[str]:
     """Return which secrets a definition refers to."""
     return frozenset([*secret.names_in(data).values(), *secret.names_in(env).values()])
+
+
 def _check_may_start(tx: Transaction, actor: Actor, definition: Definition, row: Row[Any] | None) -> None:
     """Refuse to let a schedule start another one, from now on, whose handler the actor may not run by hand."""
     for name in ("on_success", "on_failure"):

@@ -25,11 +25,23 @@ _MICROS = 1_000_000
 _DAY = 86_400 * _MICROS
 
 
-def of_schedules(database: Database, actor: Actor) -> dict[str, Any]:
-    """Return how many schedules there are, and how many of them need somebody."""
+def of_tags(database: Database, actor: Actor, limit: int) -> list[dict[str, Any]]:
+    """Return the tags that schedules have, the most used first, and how many have each."""
     with reading(database, actor) as tx:
-        counts = schedule_counts.counts(tx, actor.scope, overdue_before=tx.now - OVERDUE_SECONDS * _MICROS)
-        failing = schedule_lists.failing(tx, actor.scope, FAILING_SHOWN)
+        return [{"tag": row.tag, "schedules": row.number} for row in schedule_lists.tags(tx, actor.scope, limit)]
+
+
+def of_schedules(
+    database: Database, actor: Actor, filters: schedule_lists.Filters = schedule_lists.EVERY
+) -> dict[str, Any]:
+    """Return how many schedules match, and how many of them need somebody."""
+    with reading(database, actor) as tx:
+        late = tx.now - OVERDUE_SECONDS * _MICROS
+        if filters == schedule_lists.EVERY:
+            counts = schedule_counts.counts(tx, actor.scope, overdue_before=late)
+        else:
+            counts = schedule_counts.matching(tx, actor.scope, filters, overdue_before=late)
+        failing = schedule_lists.failing(tx, actor.scope, filters, FAILING_SHOWN)
         halted = halt.current(tx) is not None
     return {
         "total": counts.total,

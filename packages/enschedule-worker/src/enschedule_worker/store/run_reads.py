@@ -15,7 +15,19 @@ from enschedule_worker.store.models import Revision, Run, RunDetail, Schedule, h
 from enschedule_worker.store.run_search import RunFilters, of_schedule, ways
 from enschedule_worker.store.schedule_rows import within
 
-__all__ = ["RunFilters", "attempts", "get", "ids", "of_schedule", "open_of", "page", "running", "standing", "visible"]
+__all__ = [
+    "RunFilters",
+    "attempts",
+    "get",
+    "ids",
+    "number",
+    "of_schedule",
+    "open_of",
+    "page",
+    "running",
+    "standing",
+    "visible",
+]
 
 
 def visible(scope: Scope) -> ColumnElement[bool] | None:
@@ -91,6 +103,11 @@ def _newest(
         return found[0] if found else []
     by_id = {row.id: row for rows in found for row in rows}
     return [by_id[id] for id in sorted(by_id, reverse=True)[:limit]]
+
+
+def number(tx: Transaction, scope: Scope, filters: RunFilters, *, most: int) -> int:
+    """Return how many runs match, counted up to ``most``."""
+    return len(ids(tx, scope, filters, limit=most))
 
 
 def attempts(tx: Transaction, run: Row[Any]) -> list[Row[Any]]:

@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from enschedule_core.run import OPEN, TERMINAL, RunStatus
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Run, Schedule, ScheduleTag, has_status
-from enschedule_worker.store.schedule_lists import MANY, contains, named
+from enschedule_worker.store.schedule_lists import MANY, contains, is_of_group, named
 
 _SLACK = 3_600_000_000  # µs: ids are given in the order of queueing, but for transactions that overlap and clocks
 _STEPS = 60
@@ -34,6 +34,7 @@ class RunFilters:
     handler_version: int | None = None
     worker: str | None = None
     tags: tuple[str, ...] = ()
+    group: str | None = None
     since: int | None = None
     before: int | None = None
     q: str | None = None
@@ -94,6 +95,8 @@ def _plain(filters: RunFilters) -> list[ColumnElement[bool]]:
             found.append(column == value)
     if filters.worker is not None:
         found.append(or_(Run.worker_id == filters.worker, Run.worker_instance == filters.worker))
+    if filters.group is not None:
+        found.append(is_of_group(Run.group_id, filters.group))
     if filters.since is not None:
         found.append(Run.queued_at >= filters.since)
     if filters.before is not None:
@@ -118,7 +121,7 @@ def _bounds(tx: Transaction, filters: RunFilters) -> Iterator[ColumnElement[bool
     """Yield conditions on the id that follow from the time; none where the newest runs match anyway."""
     if filters.schedule_key is not None or set(filters.statuses) & OPEN:
         return
-    narrow = filters.statuses or filters.handler_id or filters.worker or filters.tags or filters.q
+    narrow = filters.statuses or filters.handler_id or filters.worker or filters.tags or filters.group or filters.q
     if filters.since is not None and narrow:
         yield Run.id >= _id_near(tx, filters.since - 2 * _SLACK, filters.since - _SLACK)
     if filters.before is not None:

@@ -18,7 +18,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
-from enschedule_worker.store import bindings, census
+from enschedule_worker.store import bindings, census, schedule_lists
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Run, Schedule, Worker, WorkerHandler, has_status
 from enschedule_worker.store.schedule_rows import is_offered, status, visible
@@ -54,6 +54,21 @@ def counts(tx: Transaction, scope: Scope, *, overdue_before: int) -> Counts:
         waiting=_waiting(tx, scope, [row for row in alike if not row.paused]),
         retrying=found.retrying,
         broken=found.broken,
+    )
+
+
+def matching(tx: Transaction, scope: Scope, filters: schedule_lists.Filters, *, overdue_before: int) -> Counts:
+    """Count those of the schedules that match, by reading these."""
+    row = schedule_lists.counts(tx, scope, filters, overdue_before=overdue_before)
+    return Counts(
+        total=row.total,
+        failing=row.failing,
+        paused=row.paused,
+        overdue=row.overdue,
+        running=row.status_running,
+        waiting=row.status_waiting,
+        retrying=row.status_retrying,
+        broken=row.status_broken,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, Run, Schedule, ScheduleTag, Worker, WorkerHandler, has_status
+from enschedule_worker.store.models import Group, Handler, Run, Schedule, ScheduleTag, Worker, WorkerHandler, has_status
 from enschedule_worker.store.schedule_rows import is_offered, status, status_of_row, visible, whole
 
 
@@ -28,10 +28,13 @@ class Filters:
     handler_id: str | None = None
     handler_version: int | None = None
     tags: tuple[str, ...] = ()
+    worker: str | None = None
+    group: str | None = None
     paused: bool | None = None
     failing: bool | None = None
 
 
+EVERY = Filters()
 MANY = 200
 """More schedules than these match: then the first of them are soon found in the order of the list."""
 
@@ -46,6 +49,12 @@ SORTS: Mapping[str, ColumnElement[Any] | Any] = {
 def contains(column: Any, text: str) -> ColumnElement[bool]:
     """Return the SQL condition that ``text`` is in a column, whatever the case of ASCII letters."""
     return func.lower(column).contains(text.lower(), autoescape=True)
+
+
+def is_of_group(column: Any, group: str) -> ColumnElement[bool]:
+    """Return the SQL condition that a column of group keys has that of the group with this id."""
+    found: ColumnElement[bool] = column == select(Group.key).where(Group.id == group).scalar_subquery()
+    return found
 
 
 def named(tx: Transaction, text: str) -> set[int] | None:
@@ -70,13 +79,7 @@ def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
         said = (contains(column, filters.q) for column in columns)
         found.append(or_(*said) if keys is None else Schedule.key.in_(sorted(keys)))
     if filters.statuses:
-        plain = [name for name in filters.statuses if name != ScheduleStatus.FAILING]
-        options: list[ColumnElement[bool]] = [status_of_row().in_(plain)] if plain else []
-        if plain and set(plain) <= _SIGNS.keys():
-            options = [and_(options[0], or_(*(Schedule.key.in_(_SIGNS[name]) for name in plain)))]
-        if ScheduleStatus.FAILING in filters.statuses:  # also while it runs or retries again
-            options.append(Schedule.failing_since.is_not(None))
-        found.append(or_(*options))
+        found.append(_has_status(filters.statuses))
     if filters.handler_id is not None:
         found.append(_has_handler(tx, filters.handler_id))
     if filters.handler_version is not None:
@@ -84,11 +87,25 @@ def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
     found.extend(
         exists().where(ScheduleTag.tag == tag, ScheduleTag.schedule_key == Schedule.key) for tag in filters.tags
     )
+    if filters.worker is not None:
+        found.append(Schedule.worker_id == filters.worker)
+    if filters.group is not None:
+        found.append(is_of_group(Schedule.group_id, filters.group))
     if filters.paused is not None:
         found.append(Schedule.paused == (true() if filters.paused else false()))
     if filters.failing is not None:
         found.append(Schedule.failing_since.is_not(None) if filters.failing else Schedule.failing_since.is_(None))
     return found
+
+
+def _has_status(statuses: Sequence[str]) -> ColumnElement[bool]:
+    plain = [name for name in statuses if name != ScheduleStatus.FAILING]
+    options: list[ColumnElement[bool]] = [status_of_row().in_(plain)] if plain else []
+    if plain and set(plain) <= _SIGNS.keys():
+        options = [and_(options[0], or_(*(Schedule.key.in_(_SIGNS[name]) for name in plain)))]
+    if ScheduleStatus.FAILING in statuses:  # also while it runs or retries again
+        options.append(Schedule.failing_since.is_not(None))
+    return or_(*options)
 
 
 _ALIKE = aliased(Schedule)
@@ -175,12 +192,13 @@ def place_of(row: Row[Any], sort: str) -> Place:
     return Place(row.last_run_at if name == "last_run" else getattr(row, name), row.key)
 
 
-def counts(tx: Transaction, scope: Scope, *, overdue_before: int) -> Row[Any]:
-    """Return how many schedules there are (``total``), by ``status_…``, and ``failing``, ``paused``, ``overdue``."""
-    return tx.execute(_counts(scope, overdue_before), {"now": tx.now}).one()
+def counts(tx: Transaction, scope: Scope, filters: Filters, *, overdue_before: int) -> Row[Any]:
+    """Return how many schedules match (``total``), by ``status_…``, and ``failing``, ``paused``, ``overdue``."""
+    matching = _conditions(tx, filters)
+    return tx.execute(_counts(scope, matching, overdue_before), {"now": tx.now}).one()
 
 
-def _counts(scope: Scope, overdue_before: int) -> Executable:
+def _counts(scope: Scope, matching: Sequence[ColumnElement[bool]], overdue_before: int) -> Executable:
     """Put the counts together; what is offered is looked up once, not for each schedule."""
     offered = (
         select(WorkerHandler.handler_id, WorkerHandler.handler_version)
@@ -195,7 +213,7 @@ def _counts(scope: Scope, overdue_before: int) -> Executable:
     inner = (
         select(found_status, Schedule.failing_since, Schedule.paused, Schedule.fire_at)
         .outerjoin(offered, and_(*same))
-        .where(visible(scope))
+        .where(visible(scope), *matching)
         .subquery()
     )
 
@@ -213,9 +231,17 @@ def _counts(scope: Scope, overdue_before: int) -> Executable:
     )
 
 
-def failing(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
+def tags(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
+    """Return the tags that schedules have, and how many have each (``tag``, ``number``): the most used first."""
+    number = func.count().label("number")
+    statement = select(ScheduleTag.tag, number).join(Schedule, Schedule.key == ScheduleTag.schedule_key)
+    statement = statement.where(visible(scope)).group_by(ScheduleTag.tag)
+    return list(tx.execute(statement.order_by(number.desc(), ScheduleTag.tag).limit(limit)))
+
+
+def failing(tx: Transaction, scope: Scope, filters: Filters, limit: int) -> list[Row[Any]]:
     """Return the whole rows of schedules that fail, longest first."""
-    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None))
+    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None), *_conditions(tx, filters))
     return list(tx.execute(statement.order_by(Schedule.failing_since, Schedule.key).limit(limit), {"now": tx.now}))
 
 

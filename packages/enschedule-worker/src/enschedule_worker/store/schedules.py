@@ -15,6 +15,8 @@ from enschedule_worker.store.schedule_rows import visible, whole, within
 from enschedule_worker.store.tables import table_of
 
 DELETED_MARK = "~"
+UNDO_SECONDS = 7 * 86_400
+"""For how long a deletion can be undone."""
 # Made once: to put a statement together takes longer than to run it, and an apply of files runs each a thousand times.
 _INSERT_SCHEDULE = insert(table_of(Schedule))
 _INSERT_REVISION = insert(table_of(Revision))

@@ -1,13 +1,8 @@
-// One key each, never inside a field: / search, n new, r run, p pause, e edit, t theme, j k Enter rows, ? this list.
+// One key each, never inside a field: / search, n new, r run, p pause, e edit, t theme, j k x Enter rows, ? the list.
 import { toggle } from "./theme.js";
 
-const HELP = [
-  ["/", "search"], ["Ctrl K", "go to, do"], ["n", "new schedule"], ["j  k", "next and previous row"], ["Enter", "open the row"],
-  ["r", "run now, run again"], ["p", "pause or resume"], ["e", "edit"], ["t", "light or dark"], ["?", "this list"],
-];
-
 const seen = (element) => element.getClientRects().length > 0;
-const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+const typing = (target) => target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 
 function press(key) {
   const found = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].filter(seen);
@@ -19,6 +14,13 @@ function press(key) {
   } else target.click();
   if (target.matches("summary")) target.focus(); // the next Tab is then inside
   return true;
+}
+
+// What a key does to the row that j and k have come to goes before what it does to the page.
+function inRow(key) {
+  const target = document.querySelector(`[data-rows] .cursor [data-row-key="${CSS.escape(key)}"]`);
+  target?.click();
+  return Boolean(target);
 }
 
 function move(step) {
@@ -38,40 +40,34 @@ function open() {
   return Boolean(link);
 }
 
-function help() {
+// The page /keys in a dialog; where it cannot be asked for, the page itself says why.
+async function help() {
   let dialog = document.getElementById("keys");
+  const address = `${document.documentElement.dataset.root}/keys`;
   if (!dialog) {
     dialog = document.createElement("dialog");
     dialog.id = "keys";
     dialog.setAttribute("aria-label", "Keys");
-    const list = document.createElement("dl");
-    list.className = "keys";
-    for (const [key, words] of HELP) {
-      const name = document.createElement("dt");
-      for (const part of key.split("  ")) {
-        const cap = document.createElement("kbd");
-        cap.textContent = part;
-        name.append(cap, " ");
-      }
-      const text = document.createElement("dd");
-      text.textContent = words;
-      list.append(name, text);
-    }
-    dialog.append(list);
     dialog.addEventListener("click", () => dialog.close());
     document.body.append(dialog);
+    try {
+      const answer = await fetch(address, { headers: { Accept: "text/html" } });
+      dialog.append(new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("keys-list"));
+    } catch {
+      location.href = address;
+      return;
+    }
   }
   if (dialog.open) dialog.close();
   else dialog.showModal();
-  return true;
 }
 
 function act(key) {
   if (key === "t") return toggle(), true;
-  if (key === "?") return help();
+  if (key === "?") return help(), true;
   if (key === "j" || key === "k") return move(key === "j" ? 1 : -1);
   if (key === "Enter") return open();
-  return press(key);
+  return inRow(key) || press(key);
 }
 
 function closeMenus(except) {

@@ -22,7 +22,8 @@ function busy(region) {
   );
 }
 
-// Makes `old` equal to `fresh`, keeping the nodes that stay.
+// Makes `old` equal to `fresh`, keeping the nodes that stay; one with an id is found again wherever it is by now, so
+// that a row takes along what is ticked in it.
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || (old.id && old.id !== fresh.id)) {
     old.replaceWith(document.importNode(fresh, true));
@@ -37,13 +38,24 @@ export function morph(old, fresh) {
   for (const { name } of [...old.attributes]) if (name !== keep && !fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   if (cursor) old.classList.add("cursor");
-  const before = [...old.childNodes];
-  const after = [...fresh.childNodes];
-  after.forEach((node, index) => {
-    if (before[index]) morph(before[index], node);
-    else old.append(document.importNode(node, true));
-  });
-  for (const node of before.slice(after.length)) node.remove();
+  let at = old.firstChild;
+  const wanted = new Set([...fresh.children].map((node) => node.id).filter(Boolean));
+  const named = new Map([...old.children].filter((node) => wanted.has(node.id)).map((node) => [node.id, node]));
+  for (const node of [...fresh.childNodes]) {
+    const known = named.get(node.id);
+    const mine = known || (at && !wanted.has(at.id) ? at : null);
+    if (!mine) old.insertBefore(document.importNode(node, true), at);
+    else {
+      if (mine === at) at = at.nextSibling;
+      else old.insertBefore(mine, at);
+      morph(mine, node);
+    }
+  }
+  while (at) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
 }
 
 // Takes over a fetched page: its live regions (all of them with `force`), title, picture, clock. Where a region with
@@ -95,7 +107,7 @@ export async function refresh(options = {}) {
 
 function plan() {
   clearTimeout(timer);
-  if (document.hidden || !own().length) return;
+  if (document.hidden || !own().length || "sent" in document.documentElement.dataset) return; // a form's answer stands still
   timer = setTimeout(async () => {
     await refresh();
     plan();
@@ -147,8 +159,9 @@ export function startLive() {
   tellZone();
   document.addEventListener("submit", quietly);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && own().length) refresh().then(plan);
-    else plan();
+    if (document.hidden || "sent" in document.documentElement.dataset) return plan();
+    if (own().length) refresh().then(plan);
   });
+  addEventListener("online", plan);
   plan();
 }

@@ -18,8 +18,9 @@ function choose(hit) {
 async function look() {
   const mine = ++asked;
   const root = document.documentElement.dataset.root;
+  const query = new URLSearchParams({ q: field.value, at: location.pathname.slice(root.length) });
   try {
-    const response = await fetch(`${root}/go?q=${encodeURIComponent(field.value)}`, { headers: { Accept: "text/html" } });
+    const response = await fetch(`${root}/go?${query}`, { headers: { Accept: "text/html" } });
     const found = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("found");
     if (mine !== asked || !found) return;
     list.replaceChildren(...found.childNodes);

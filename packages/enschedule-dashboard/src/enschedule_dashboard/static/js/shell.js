@@ -15,3 +15,4 @@ startPalette();
 startTips();
 startRetry();
 startLive();
+document.querySelector("form[data-continue]")?.requestSubmit(); // many are done in parts, one page after the other
