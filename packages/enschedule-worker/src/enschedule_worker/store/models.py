@@ -81,6 +81,12 @@ def has_status(column: Any, *statuses: str) -> sa.ColumnElement[bool]:
     return found if set(statuses) & set(_QUIET) else sa.and_(found, column.not_in(_QUIET))
 
 
+def is_above_none(column: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that one of the columns of :func:`_few` is above 0, in the words of its partial index."""
+    found: sa.ColumnElement[bool] = column > sa.literal_column("0")
+    return found
+
+
 class Base(DeclarativeBase):
     """All tables of the worker's database."""
 
@@ -91,6 +97,12 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def _few(name: str) -> sa.Index:
+    """Return the index of the few schedules of which a column is above 0: the others cost nothing when they change."""
+    above = sa.text(f"{name} > 0")
+    return sa.Index(f"ix_schedules_{name}", name, sqlite_where=above, postgresql_where=above)
 
 
 class Schedule(Base):
@@ -160,9 +172,9 @@ class Schedule(Base):
         sa.Index(None, "last_run_at", "key"),
         sa.Index(None, "failing_since", "key"),
         sa.Index("ix_schedules_offer", "handler_id", "handler_version", "binding", "paused", "group_id", "deleted_at"),
-        sa.Index(None, "retry_at"),
-        sa.Index(None, "paused_until"),
-        sa.Index(None, "faults"),
+        _few("retry_at"),
+        _few("paused_until"),
+        _few("faults"),
         _TABLE_OPTIONS,
     )
 

@@ -20,7 +20,7 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census, schedule_lists
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Run, Schedule, Worker, WorkerHandler, has_status
+from enschedule_worker.store.models import Run, Schedule, Worker, WorkerHandler, has_status, is_above_none
 from enschedule_worker.store.schedule_rows import is_offered, status, visible
 
 
@@ -95,8 +95,8 @@ def _troubled(scope: Scope) -> Select[Any]:
         number(Schedule.failing_since > 0).label("failing"),
         number(Schedule.fire_at < late).label("overdue"),
         number(Schedule.key.in_(running), by_itself == ScheduleStatus.RUNNING).label("running"),
-        number(Schedule.retry_at > 0, by_itself == ScheduleStatus.RETRYING).label("retrying"),
-        number(Schedule.faults > 0, Schedule.broken_reason.is_not(None)).label("broken"),
+        number(is_above_none(Schedule.retry_at), by_itself == ScheduleStatus.RETRYING).label("retrying"),
+        number(is_above_none(Schedule.faults), Schedule.broken_reason.is_not(None)).label("broken"),
     )
 
 

@@ -15,7 +15,17 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Group, Handler, Run, Schedule, ScheduleTag, Worker, WorkerHandler, has_status
+from enschedule_worker.store.models import (
+    Group,
+    Handler,
+    Run,
+    Schedule,
+    ScheduleTag,
+    Worker,
+    WorkerHandler,
+    has_status,
+    is_above_none,
+)
 from enschedule_worker.store.schedule_rows import is_offered, status, status_of_row, visible, whole
 
 
@@ -110,8 +120,8 @@ def _has_status(statuses: Sequence[str]) -> ColumnElement[bool]:
 
 _ALIKE = aliased(Schedule)
 _SIGNS: Mapping[str, Any] = {
-    ScheduleStatus.BROKEN.value: select(_ALIKE.key).where(_ALIKE.faults > 0),
-    ScheduleStatus.RETRYING.value: select(_ALIKE.key).where(_ALIKE.retry_at > 0),
+    ScheduleStatus.BROKEN.value: select(_ALIKE.key).where(is_above_none(_ALIKE.faults)),
+    ScheduleStatus.RETRYING.value: select(_ALIKE.key).where(is_above_none(_ALIKE.retry_at)),
     ScheduleStatus.RUNNING.value: select(Run.schedule_key).where(has_status(Run.status, RunStatus.RUNNING)),
 }
 """The keys of all that may have a status, and of few besides, each from an index."""
@@ -267,7 +277,9 @@ def earliest(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[An
     columns = (Schedule.id, Schedule.title, Schedule.trigger, Schedule.slots_fired, Schedule.key)
     base = select(*columns, goes_on_at.label("goes_on_at")).where(_planned(scope, end)).limit(limit)
     going = base.where(Schedule.paused == false()).order_by(Schedule.due_at, Schedule.key)
-    resting = base.where(Schedule.paused == true(), Schedule.paused_until > 0).order_by(goes_on_at, Schedule.key)
+    resting = base.where(Schedule.paused == true(), is_above_none(Schedule.paused_until)).order_by(
+        goes_on_at, Schedule.key
+    )
     found = [*tx.execute(going), *tx.execute(resting)]
     return sorted(found, key=lambda row: (row.goes_on_at, row.key))[:limit]
 
