@@ -26,6 +26,7 @@ from enschedule_worker import main as worker_main
 from enschedule_worker import server
 from enschedule_worker.settings import OTHERS, read_settings
 from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.store.seal import read_keys
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -323,16 +324,17 @@ def test_the_secrets_are_made_once_and_are_nobody_elses(secrets):
     first = make()
 
     assert make() == first
-    assert set(first) == {"api_key", "database_password"}
+    assert set(first) == {"api_key", "database_password", "encryption_keys"}
+    assert len(read_keys([first.pop("encryption_keys")])) == 1
     assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in first.values())
     assert first["api_key"] != first["database_password"]
 
 
 def test_a_key_of_the_user_is_taken_and_the_password_stays(secrets):
     _, make = secrets
-    password = make()["database_password"]
+    before = make()
 
-    assert make("mine") == {"api_key": "mine", "database_password": password}
+    assert make("mine") == {**before, "api_key": "mine"}
 
 
 def environment_of(name, folder):
@@ -352,6 +354,7 @@ def test_a_worker_of_compose_has_the_database_and_the_key(secrets, name):
     assert settings.warnings == ()
     assert settings.api_endpoint
     assert settings.api_key == made["api_key"]
+    assert settings.encryption_keys == (made["encryption_keys"].strip(),)
     assert settings.database.shown == f"PostgreSQL, {database['POSTGRES_DB']} on database:5432"
     assert settings.database.password == made["database_password"]
     assert compose()["services"][name]["hostname"] == name

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from marshmallow import Schema, fields
+
+from enschedule_core import handler
 
 VALUE = "hunter2-and-more"
 
@@ -50,6 +53,30 @@ def test_lines_are_kept_and_an_empty_value_is_refused(terminal: Any, secret: str
     assert (kept.exit_code, f"SLACK_TOKEN is used by {name}, whose runs would fail" in kept.stderr) == (1, True)
     assert terminal.ok("secrets", "delete", secret, "--yes") == "SLACK_TOKEN: deleted\n"
     with terminal.client() as client:
+        client.schedules.delete(name)
+
+
+class Deliver(Schema):
+    url = fields.String()
+    token = fields.String(metadata={"secret": True})
+
+
+def test_what_is_sealed_is_exported_as_that_and_applied_again_as_it_is(terminal: Any, name: str) -> None:
+    terminal.worker.registry.register(handler(id="deliver", data_schema=Deliver)(lambda data: data))
+    terminal.worker.enter_handlers()
+    with terminal.client() as client:
+        made = client.schedules.put(name, {"handler": "deliver", "data": {"url": "x", "token": VALUE}})
+        done = terminal("export", name)
+        assert "    token:\n      $sealed: true\n" in done.stdout
+        assert f"{name}: of its data, token is not shown; write it out" in done.stderr
+        assert VALUE not in done.output
+        assert "unchanged" not in terminal.ok("apply", "-f", "-", input=done.stdout)  # it has an owner now
+        assert f"{name}: unchanged" in terminal.ok("apply", "-f", "-", input=done.stdout)
+        assert client.schedules.get(name)["data"] == made["data"]
+        other = done.stdout.replace("token:\n      $sealed: true", "token: another")
+        assert f"{name}: data.token differs in what is not shown" in terminal("diff", "-f", "-", input=other).stdout
+        wrong = done.stdout.replace("$sealed: true", "$secret: NOBODYS")
+        assert "spec.data.token: There is no secret NOBODYS." in terminal("apply", "-f", "-", input=wrong).stderr
         client.schedules.delete(name)
 
 

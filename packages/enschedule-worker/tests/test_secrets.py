@@ -19,6 +19,7 @@ from enschedule_core.masking import recent
 from enschedule_core.registry import Registry
 from enschedule_worker.engine.streams import is_server_record
 from enschedule_worker.service import secrets
+from enschedule_worker.store import receivers
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.key_file import beside, ensure, keyring_of
 from enschedule_worker.store.location import sqlite_file
@@ -197,6 +198,32 @@ def test_the_owner_of_a_schedule_gets_its_sealed_value_back(api: Any, database: 
         rows = tx.execute(text("SELECT data FROM schedule_revisions ORDER BY revision")).scalars().all()
     values = [database.keyring.open(json.loads(row)["token"]["$sealed"]) for row in rows]
     assert values == [VALUE, "another value", VALUE]
+
+
+def test_the_address_of_notices_is_sealed_where_there_is_a_key_and_stays_when_it_is_sent_back(
+    api: Any, database: Database, stored: Any
+) -> None:
+    address, shown = "https://hooks.example.org/T0/hunter2", "https://hooks.example.org/***"
+    body = {**deliver(), "notify": address, "managed_by": "jobs.yml"}
+    assert api.ok("PUT", "schedules/s", body)["notify"] == shown
+    for again in (address, shown):
+        assert api.ok("PUT", "schedules/s", {**body, "notify": again})["change"] == "unchanged"
+    changed = api.ok("PATCH", "schedules/s", {"title": "Another"})
+    assert (changed["change"], changed["notify"], changed["overridden"]) == ("updated", shown, True)
+    (found,) = api.ok("POST", "schedules/preview", {"items": [{**body, "notify": address + "2", "title": "Another"}]})[
+        "items"
+    ]
+    assert (found["changes"], found["before"]["notify"], found["after"]["notify"]) == (["notify"], shown, shown)
+    assert "hunter2" not in stored()
+    api.ok("PATCH", "schedules/s", {"notify": address + "2"})
+    assert api.ok("GET", "schedules/s/history?limit=1")["items"][0]["changes"] == ["notify"]
+    assert api.ok("POST", "schedules/s/revert")["overridden"] is False
+    with database.read() as tx:
+        row = tx.execute(text("SELECT notify_address FROM schedules")).scalar_one()
+    assert receivers.opened(database.keyring, row) == address
+    assert api.ok("PATCH", "schedules/s", {"notify": None})["notify"] is None
+    assert api.field("PATCH", "schedules/s", {"notify": shown})["field"] == "notify"
+    assert api.field("PATCH", "schedules/s", {"notify": row})["field"] == "notify"
 
 
 # ---------------------------------------------------------------- keys

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from enschedule_core import secret
 from enschedule_core.actor import Actor, Permission
 from enschedule_core.clock import from_micros, to_micros
 from enschedule_core.errors import Conflict, FieldError, InvalidInput, NotFound, StaleRevision
@@ -18,6 +17,7 @@ from enschedule_core.schedule import is_valid_id, slug
 from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical, merged
 from enschedule_worker.service import (
+    addressing,
     auditing,
     chains,
     firing,
@@ -34,7 +34,6 @@ from enschedule_worker.store import audit, bindings, limits, receivers, runs, se
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
-from enschedule_worker.store.seal import Unreadable
 
 _KEPT = ("title", "handler", "trigger")
 """What the audit keeps of a schedule that is made or deleted; the whole of it is in its revisions."""
@@ -192,35 +191,6 @@ def revert(database: Database, registry: Registry, actor: Actor, schedule_id: st
         return _update(tx, registry, actor, row, definition, said=said)
 
 
-def _with_receiver(tx: Transaction, definition: Definition, stored: str | None) -> Definition:
-    """Return the definition with the address of its notices as it is stored: sealed where there is a key.
-
-    ``stored`` is the one there, which stays where it is named as it was shown, without what is secret of it. Raises
-    :class:`InvalidInput` for one that was shown of something else.
-    """
-    address = definition.policies.notify
-    if address is None:
-        return definition
-    if address.endswith(f"/{present.MASK}"):
-        if present.masked(stored) != address:
-            message = f"{present.MASK} stands for what is not shown; write the whole address."
-            raise InvalidInput(f"notify: {message}", errors=[FieldError("notify", message)])
-        return replace(definition, policies=replace(definition.policies, notify=stored))
-    shown = present.masked(address)
-    if not tx.keyring or shown is None or shown == address:
-        return definition
-    is_same = receivers.is_hidden(stored) and _opens_to(tx, str(stored), address)
-    hidden = stored if is_same else receivers.hidden(tx.keyring, address, shown=shown)
-    return replace(definition, policies=replace(definition.policies, notify=hidden))
-
-
-def _opens_to(tx: Transaction, stored: str, address: str) -> bool:
-    try:
-        return receivers.opened(tx.keyring, stored) == address
-    except Unreadable:
-        return False
-
-
 def settle(
     tx: Transaction,
     registry: Registry,
@@ -245,49 +215,14 @@ def settle(
     settled = definition if row is None else ownership.owned(definition, row)
     stored_whole = said if said is not None else before
     address = None if stored_whole is None else stored_whole["notify"]
-    settled = _with_receiver(tx, settled.with_version(handler.version), address)
+    settled = addressing.with_receiver(tx, settled.with_version(handler.version), address)
     group = group_key(tx, actor, settled, row)
-    settled = _with_secrets(tx, registry, settled, handler, row, group=group, said=said)
+    settled = secret_data.settled(tx, registry, settled, handler, row, group=group, said=said)
     if row is None or canonical(before) != canonical(settled.as_dict()) or group != row.group_id:
         handler_access.check(tx, actor, settled.handler_id, group, saving=True)
     chains.check(tx, str(settled.id), settled.policies, row, group=group, known=known)
     _check_may_start(tx, actor, settled, row)
     return settled
-
-
-def _with_secrets(
-    tx: Transaction,
-    registry: Registry,
-    definition: Definition,
-    handler: Row[Any],
-    row: Row[Any] | None,
-    *,
-    group: int | None,
-    said: dict[str, Any] | None,
-) -> Definition:
-    """Return the definition with its data as they are stored, once they fit the handler; what is as it was passes."""
-    before = None if row is None else present.definition(row)
-    same_handler = before is not None and before["handler"]["id"] == handler.id
-    stored = said["data"] if said is not None else (before["data"] if before is not None and same_handler else None)
-    why_not = " for another handler" if before is not None and not same_handler else ""
-    data = secret_data.with_kept(definition.data, stored, why_not=why_not)
-    moved = row is None or row.group_id != group
-    after = definition.as_dict()
-    if moved or before is None or canonical(before["env"]) != canonical(after["env"]):
-        secret_data.check_names(tx, secret.names_in(definition.env), group, field="env")
-    if (
-        before is None
-        or before["handler"] != after["handler"]
-        or canonical(before["data"]) != canonical(data)
-        or (moved and secret.names_in(data))
-    ):
-        data = secret_data.checked(tx, registry, handler, data, stored=stored, group=group)
-    return replace(definition, data=data)
-
-
-def _names(data: Any, env: Any) -> frozenset[str]:
-    """Return which secrets a definition refers to."""
-    return frozenset([*secret.names_in(data).values(), *secret.names_in(env).values()])
 
 
 def _check_may_start(tx: Transaction, actor: Actor, definition: Definition, row: Row[Any] | None) -> None:
@@ -325,7 +260,7 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
         values.update(pausing.paused_columns(tx, actor))
     key = store.add(tx, values, settled.tags)
     _save_revision(tx, actor, key, 1, settled)
-    secrets.set_uses(tx, key, _names(settled.data, settled.env))
+    secrets.set_uses(tx, key, secret_data.names_of(settled.data, settled.env))
     kept = {name: value for name, value in settled.as_dict().items() if name in _KEPT}
     detail = {"after": {**kept, "group": definition.group or None}}
     audit.record(tx, actor, "schedule.create", "schedule", str(settled.id), group_id=group, detail=detail)
@@ -412,8 +347,8 @@ def _update(
         _limit_open_runs(tx, row, settled)
         store.replace_tags(tx, row.key, settled.tags)
         _save_revision(tx, actor, row.key, revision, settled)
-        used = _names(before["data"], before["env"])
-        secrets.set_uses(tx, row.key, _names(settled.data, settled.env), before=used)
+        used = secret_data.names_of(before["data"], before["env"])
+        secrets.set_uses(tx, row.key, secret_data.names_of(settled.data, settled.env), before=used)
     if group != row.group_id:
         values["group_id"] = group
         changes = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,6 +14,8 @@ from enschedule_core.errors import FieldError, InvalidData
 from enschedule_core.masking import Mask, recent, texts_of
 from enschedule_core.registry import Registry
 from enschedule_core.schema import invalid_data, join_path
+from enschedule_core.wire.definition import Definition, canonical
+from enschedule_worker.service import present
 from enschedule_worker.service.handlers import check_fits, schema_of
 from enschedule_worker.store import secrets
 from enschedule_worker.store.database import Transaction
@@ -149,3 +152,41 @@ def _check_fits(
         ]
     if wrong:
         raise invalid_data(wrong)
+
+
+# ---------------------------------------------------------------- a whole definition
+
+
+def settled(
+    tx: Transaction,
+    registry: Registry,
+    definition: Definition,
+    handler: Row[Any],
+    row: Row[Any] | None,
+    *,
+    group: int | None,
+    said: dict[str, Any] | None,
+) -> Definition:
+    """Return the definition with its data as they are stored, once they fit the handler; what is as it was passes."""
+    before = None if row is None else present.definition(row)
+    same_handler = before is not None and before["handler"]["id"] == handler.id
+    stored = said["data"] if said is not None else (before["data"] if before is not None and same_handler else None)
+    why_not = " for another handler" if before is not None and not same_handler else ""
+    data = with_kept(definition.data, stored, why_not=why_not)
+    moved = row is None or row.group_id != group
+    after = definition.as_dict()
+    if moved or before is None or canonical(before["env"]) != canonical(after["env"]):
+        check_names(tx, secret.names_in(definition.env), group, field="env")
+    if (
+        before is None
+        or before["handler"] != after["handler"]
+        or canonical(before["data"]) != canonical(data)
+        or (moved and secret.names_in(data))
+    ):
+        data = checked(tx, registry, handler, data, stored=stored, group=group)
+    return replace(definition, data=data)
+
+
+def names_of(data: Any, env: Any) -> frozenset[str]:
+    """Return which secrets a definition refers to."""
+    return frozenset([*secret.names_in(data).values(), *secret.names_in(env).values()])
