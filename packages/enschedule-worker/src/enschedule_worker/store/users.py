@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, false, func, insert, select, update
+from sqlalchemy import Executable, Row, bindparam, delete, false, func, insert, select, update
 
 from enschedule_core.actor import Role
 from enschedule_worker.store.database import Transaction
@@ -68,7 +68,7 @@ def roles_in_groups(tx: Transaction, user_key: int) -> dict[int, str]:
 
 
 @cache
-def _roles_in_groups() -> Select[Any]:
+def _roles_in_groups() -> Executable:
     """Return the statement of :func:`roles_in_groups`, built once: every request of a person runs it."""
     return select(GroupMember.group_key, GroupMember.role).where(GroupMember.user_key == bindparam("user_key"))
 
