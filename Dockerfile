@@ -16,7 +16,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
     && /opt/build/bin/pip install --quiet 'hatchling>=1.27' \
     && /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels packages/*/ \
     && python3 -m venv /opt/enschedule \
-    && /opt/enschedule/bin/pip install --quiet /wheels/*.whl 'enschedule-worker[postgres,mysql,mssql]' \
+    && /opt/enschedule/bin/pip install --quiet /wheels/*.whl 'enschedule-worker[postgres,mysql,mssql,oidc]' \
     && /opt/enschedule/bin/pip uninstall --quiet --yes setuptools \
     && /opt/enschedule/bin/pip check
 

@@ -206,11 +206,14 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("GET /runs/{run_id}/output/lines", "not_found", "runs/0/output/lines", None, {}),
     ("GET /runs/{run_id}/output/matches", "not_found", "runs/0/output/matches?q=x", None, {}),
     ("GET /handlers/{handler_id}", "not_found", "handlers/nobodys", None, {}),
+    ("PUT /handlers/{handler_id}/access", "not_found", "handlers/nobodys/access", {}, {}),
     ("DELETE /workers/{instance_id}", "not_found", "workers/none", None, {}),
     ("DELETE /workers/{instance_id}", "conflict", "workers/{live}", None, {}),
     ("POST /retention/preview", "not_found", "retention/preview", {"schedule": "none"}, {}),
     ("POST /triggers/preview", "invalid_trigger", "triggers/preview", {"schedule": "soon"}, {}),
     ("POST /sessions", "unauthenticated", "sessions", {"key": "wrong"}, {}),
+    ("POST /sessions", "not_found", "sessions", {"ticket": "x", "state": "x", "code": "x"}, {}),
+    ("POST /sign-on", "not_found", "sign-on", {"redirect_uri": "https://jobs.example.org/login/callback"}, {}),
     ("POST /sessions", "rate_limited", "sessions", {"name": "nobody", "password": "x"}, {}),
     ("POST /setup", "unauthenticated", "setup", {"token": "x", "name": "ada", "password": "several words"}, {}),
     ("PATCH /me", "not_found", "me", {"theme": "dark"}, {}),
@@ -268,10 +271,28 @@ def test_a_server_with_accounts_refuses_what_is_documented(start_server, tmp_pat
             assert refusal(started, route.partition(" ")[0], path, body, **headers)["code"] == code, route
 
 
+# What a server refuses on which nobody logs in with a password.
+WITHOUT_PASSWORDS: list[tuple[str, str, str, Any]] = [
+    ("POST /sessions", "forbidden", "sessions", {"name": "ada", "password": "several words"}),
+    ("POST /setup", "forbidden", "setup", {"token": "x", "name": "ada", "password": "several words"}),
+]
+
+
+def test_a_server_without_passwords_refuses_what_is_documented(start_server, tmp_path):
+    provider = {"ISSUER": "http://127.0.0.1:9", "CLIENT_ID": "enschedule", "DEFAULT_ROLE": "viewer"}
+    environ = {f"ENSCHEDULE_OIDC_{name}": value for name, value in provider.items()}
+    with start_server(tmp_path, ENSCHEDULE_PASSWORD_LOGIN="false", **environ) as started:
+        for route, code, path, body in WITHOUT_PASSWORDS:
+            assert refusal(started, "POST", path, body)["code"] == code, route
+        assert (
+            "does not answer" in refusal(started, "POST", "sign-on", {"redirect_uri": "https://x.example/"})["detail"]
+        )
+
+
 def test_the_particular_errors_are_those_that_are_provoked_below():
     documented = {(route, code) for route, (_, _, particular) in routes().items() for code in particular}
     provoked = {(route, code) for route, code, *_ in PROVOKED} | {(route, "conflict") for route, *_ in PAUSED}
-    provoked |= {(route, code) for route, code, *_ in WITH_ACCOUNTS}
+    provoked |= {(route, code) for route, code, *_ in [*WITH_ACCOUNTS, *WITHOUT_PASSWORDS]}
 
     assert documented == provoked
 

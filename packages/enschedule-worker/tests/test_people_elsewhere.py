@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from enschedule_core.actor import Role
 from enschedule_worker.service import handler_access, sessions, users
 from enschedule_worker.service.claims import ClaimRules
@@ -39,6 +41,21 @@ def test_accounts_are_found_by_issuer_and_subject_and_their_case_counts(database
     users.change(database, actor, "ada-3", {"role": "admin"})
     users.remove(database, actor, "ada")
     assert log_in(database, sign_on, sub="X1", preferred_username="ada", groups=["sre"]) == "ada"
+
+
+def test_two_who_come_for_the_first_time_at_once_are_one_account(
+    database: Any, actor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that is second finds, where it would enter who it is, that the first has done so."""
+    sign_on, claims = SignOn(Client(ISSUER, "c"), RULES), {"sub": "X1", "preferred_username": "ada"}
+    monkeypatch.setattr(sign_on, "_taken", lambda *_: (None, "", 0))
+    monkeypatch.setattr(sign_on.provider, "exchange", lambda *_, **__: {**claims, "groups": ["staff"]})
+    log_in(database, sign_on, **claims)
+    real, looks = identities.find, iter([None])
+    monkeypatch.setattr(identities, "find", lambda *given, **more: next(looks, real(*given, **more)))
+    opened = sign_on.finish(database, "t", {"code": "c"}, Whence())
+    assert sessions.authenticate(database, opened["token"]).name == "ada"
+    assert [one["name"] for one in users.listing(database, actor)[0]] == ["ada"]
 
 
 def test_a_ticket_is_used_once_and_forgotten_when_it_is_over(database: Any, clock: Any) -> None:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from enschedule_core.errors import ConfigurationError
+from enschedule_worker.service import oidc
 from enschedule_worker.service.claims import account_name
 from enschedule_worker.settings import read_settings
 
@@ -252,7 +253,10 @@ def test_what_the_provider_refuses_is_said_and_nothing_else_of_what_came_along(
 
 
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks", "/token"])
-def test_a_provider_that_is_down_is_said_and_works_again_later(door: Door, path: str) -> None:
+def test_a_provider_that_is_down_is_said_and_works_again_later(
+    door: Door, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "SILENT_SECONDS", 0)
     door.provider.lost = {path}
     if path == "/.well-known/openid-configuration":
         problem = door.api.refused(503, "POST", "sign-on", {"redirect_uri": BACK})
@@ -261,6 +265,13 @@ def test_a_provider_that_is_down_is_said_and_works_again_later(door: Door, path:
     assert "does not answer as it should" in problem["detail"]
     door.provider.lost = set()
     door.log_in()
+
+
+def test_a_provider_that_is_down_is_not_asked_by_everybody_who_begins(door: Door) -> None:
+    door.provider.lost = {"/.well-known/openid-configuration"}
+    for _ in range(5):
+        door.api.refused(503, "POST", "sign-on", {"redirect_uri": BACK})
+    assert len(door.provider.asked) == 1
 
 
 def test_a_provider_that_calls_itself_otherwise_is_refused_with_both_names(door: Door) -> None:

@@ -152,6 +152,11 @@ def handler_lines(handler: Mapping[str, Any]) -> list[str]:
         ("Workers", ", ".join(f"{one['id']} ({one['status']})" for one in handler["workers"])),
         ("Idempotent", "yes" if handler["idempotent"] else None),
         ("At once", str(handler["max_running"] or "")),
+        ("Needs role", handler["access"]["minimum_role"]),
+        (
+            "Only in",
+            None if handler["access"]["groups"] is None else ", ".join(handler["access"]["groups"]) or "no group",
+        ),
     ]
     return [
         *lines(facts),

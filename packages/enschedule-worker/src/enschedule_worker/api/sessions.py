@@ -118,7 +118,7 @@ def begin_sign_on(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/sessions", methods=["POST"])
 @blueprint.needs(None)
-@blueprint.refuses(Conflict, Forbidden, NotFound, RateLimited, Unauthenticated)
+@blueprint.refuses(Forbidden, NotFound, RateLimited, Unauthenticated)
 @blueprint.no_query()
 @blueprint.arguments(LoginInput, location="json")
 @blueprint.alt_response(201, schema=answers.NewSession)

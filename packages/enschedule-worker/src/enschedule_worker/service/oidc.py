@@ -18,7 +18,9 @@ from urllib.parse import urlencode, urlsplit
 from enschedule_core.errors import ConfigurationError, Unauthenticated, Unavailable
 from enschedule_worker.service import claims as claims_of
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 5
+SILENT_SECONDS = 5
+"""For how long a provider that did not answer is not asked again: anybody may begin a log-in, and each would wait."""
 LEEWAY_SECONDS = 60
 KEPT_SECONDS = 3600
 _ANSWER_MAX_BYTES = 1024 * 1024
@@ -78,6 +80,7 @@ class Provider:
         self._metadata: dict[str, Any] | None = None
         self._keys: dict[str, Any] | None = None
         self._read_at = 0.0
+        self._silence: tuple[float, Unavailable] | None = None
 
     # ------------------------------------------------------------ the way there and back
 
@@ -140,10 +143,18 @@ class Provider:
         """Return the provider's description of itself (OpenID Connect Discovery)."""
         with self._lock:
             if self._metadata is None or time.monotonic() - self._read_at > KEPT_SECONDS:
-                issuer = self.client.issuer
-                found = self._get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-                self._metadata, self._keys, self._read_at = _checked(found, issuer), None, time.monotonic()
+                if self._silence is not None and time.monotonic() < self._silence[0]:
+                    raise Unavailable(self._silence[1].detail, hint=self._silence[1].hint)
+                try:
+                    self._metadata, self._keys, self._read_at = self._discovered(), None, time.monotonic()
+                except Unavailable as problem:
+                    self._silence = (time.monotonic() + SILENT_SECONDS, problem)
+                    raise
             return self._metadata
+
+    def _discovered(self) -> dict[str, Any]:
+        issuer = self.client.issuer
+        return _checked(self._get(f"{issuer.rstrip('/')}/.well-known/openid-configuration"), issuer)
 
     def _key_set(self, described: Mapping[str, Any], *, again: bool = False) -> Any:
         from joserfc.errors import JoseError  # noqa: PLC0415 - only where it is used

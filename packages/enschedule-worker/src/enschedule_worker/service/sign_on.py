@@ -20,7 +20,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import Row
 
 from enschedule_core.actor import Actor, ActorKind, Role
-from enschedule_core.errors import Conflict, EnscheduleError, Forbidden, Unauthenticated
+from enschedule_core.errors import EnscheduleError, Forbidden, Unauthenticated
 from enschedule_worker.service import oidc, sessions, users
 from enschedule_worker.service.claims import ClaimRules, account_name
 from enschedule_worker.store import attempts, audit, identities, state
@@ -42,6 +42,10 @@ _ERRORS = {
     "unauthorized_client": "The provider does not let this server log anybody in.",
 }
 _BY = Actor(ActorKind.SYSTEM, "single sign-on")
+
+
+class _JustMadeError(Exception):
+    """Somebody logs in twice at once for the first time, and the other one has made the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,10 @@ class SignOn:
                     f"{account_name(claims)} is known to the provider, and has no role here.",
                     hint="Ask an admin to put you into a group there that has one.",
                 )
-            return self._let_in(database, claims, role, attempt, whence)
+            try:
+                return self._let_in(database, claims, role, attempt, whence)
+            except _JustMadeError:
+                return self._let_in(database, claims, role, attempt, whence)
         except (Unauthenticated, Forbidden) as refusal:
             _record_refused(database, whence, refusal)
             raise
@@ -145,7 +152,7 @@ class SignOn:
             if row is None:
                 key = users.enter(tx, _BY, _free_name(tx, account_name(claims)), role, "")
                 if not identities.add(tx, key, self.issuer, subject):
-                    raise Conflict("You have just logged in from elsewhere for the first time.", hint=_ONCE_MORE)
+                    raise _JustMadeError
                 row = store.by_key(tx, key)
                 assert row is not None
             elif row.disabled:
