@@ -46,7 +46,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
 TOOLS = Path(__file__).resolve().parent
 DOCS = TOOLS.parent / "docs" / "screens"
-COLOURS = 96
+COLOURS = 256
 HEARTBEAT_SECONDS = 1
 
 
@@ -218,7 +218,7 @@ def put_into_docs(folder: Path) -> int:
     for name in IN_THE_DOCS:
         target = DOCS / f"{name}.png"
         with Image.open(folder / f"{name}.png") as picture:
-            small = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            small = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
             small.save(target, optimize=True)
         size += target.stat().st_size
     return size

@@ -233,7 +233,7 @@ def _finance() -> list[Plan]:
             wire=_wire(
                 *("invoice-export", "Invoice export", "export-invoices", "every 15 minutes"),
                 invoices,
-                description="New invoices go to the ERP system. **Finance waits for them at 17:00.**",
+                description="New invoices go to the ERP system; finance waits for them at 17:00.",
                 tags=["finance"],
                 group="finance",
                 priority=5,
