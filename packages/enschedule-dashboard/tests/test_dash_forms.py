@@ -138,7 +138,12 @@ def test_opening_and_saving_changes_nothing(data: dict[str, Any], drawn: Any) ->
     assert again.data == data
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 @given(schemas_with_data())
 def test_whatever_is_valid_survives_the_form_and_the_way_back(drawn: Any, made: tuple[Any, Any]) -> None:
     schema, data = made

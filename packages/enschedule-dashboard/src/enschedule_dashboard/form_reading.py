@@ -89,7 +89,10 @@ def _read_reference(found: Field, posted: Posted, base: Any) -> Any:
     kept = reference(base)
     if kept is not None and kept.strip() == found.text:
         return base
-    return {"$secret": found.text} if found.text else _nothing(found)
+    if not found.text:
+        found.wrong("Name a stored secret, for example ERP_TOKEN, or write the value here.")
+        return ABSENT
+    return {"$secret": found.text}
 
 
 def _read_instant(found: Field, posted: Posted, _: Any) -> Any:

@@ -120,6 +120,13 @@ def sealed(value: Any) -> bool:
     return isinstance(value, Mapping) and set(value) == {"$sealed"}
 
 
+def without_sealed(value: Any) -> Any:
+    """Return a copy of data without what the server keeps and does not show: a copy of a schedule cannot have it."""
+    if isinstance(value, Mapping):
+        return {name: without_sealed(part) for name, part in value.items() if not sealed(part)}
+    return [without_sealed(part) for part in value if not sealed(part)] if isinstance(value, list) else value
+
+
 def reference(value: Any) -> str | None:
     """Return the name of the stored secret that a value refers to."""
     name = value.get("$secret") if isinstance(value, Mapping) and set(value) == {"$secret"} else None

@@ -12,12 +12,12 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.errors import FieldError, InvalidInput, NotFound
 from enschedule_core.wire.types import Handler, Plugin, Source
-from enschedule_dashboard import forms, once, when_form
+from enschedule_dashboard import forms, when_form
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.present import joined, number
-from enschedule_dashboard.session import client
+from enschedule_dashboard.session import client, digest, once
 
 blueprint = Blueprint("handlers", __name__)
 
@@ -84,7 +84,7 @@ def run(id: str) -> Response | tuple[str, int]:
     if form.data is None:
         return _page(handler, form), 422
     try:
-        key = once.key(f"handler {id}", form.data)
+        key = once(f"run:{digest(form.data)}")
         made = client().runs.create(f"{handler['id']}@{handler['version']}", form.data, idempotency_key=key)
     except InvalidInput as error:
         form.place(error.errors)
@@ -115,7 +115,6 @@ def _page(handler: Handler, form: DataForm | None = None) -> str:
         fields=fields_of(handler["schema"]),
         data=data,
         zones=when_form.zone_names() if data.has_zones else (),
-        once=once.token(),
         schedules=client().schedules.list(handler=handler["id"], limit=20, sort="title"),
         source=source_words(handler["source"]),
     )

@@ -13,11 +13,11 @@ from werkzeug.wrappers import Response
 from enschedule_core.clock import format_instant
 from enschedule_core.errors import InvalidInput, NotFound
 from enschedule_core.wire.types import Diagnosis, DiagnosisCheck, JsonObject, Run, Schedule, Skip
-from enschedule_dashboard import forms, once, policies, present, strips, voices, when_form
+from enschedule_dashboard import forms, policies, present, strips, voices, when_form
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
-from enschedule_dashboard.session import back, client
+from enschedule_dashboard.session import back, client, digest, once
 
 blueprint = Blueprint("schedule", __name__)
 
@@ -167,7 +167,7 @@ def run(id: str) -> Response | str | tuple[str, int]:
     """Run it now, with its own data or with what the form says."""
     if "data_mode" in request.form:
         return _run_with_data(client().schedules.get(id))
-    started = client().schedules.run(id, idempotency_key=once.key(f"run {id}"))
+    started = client().schedules.run(id, idempotency_key=once("run"))
     return _started(started)
 
 
@@ -178,8 +178,10 @@ def _run_with_data(schedule: Schedule) -> Response | str | tuple[str, int]:
     if form.data is None:
         return _run_page(schedule, form), 422
     try:
-        key = once.key(f"run {schedule['id']}", form.data)
-        return _started(client().schedules.run(schedule["id"], data=form.data, idempotency_key=key))
+        started = client().schedules.run(
+            schedule["id"], data=form.data, idempotency_key=once(f"run:{digest(form.data)}")
+        )
+        return _started(started)
     except InvalidInput as error:
         form.place(error.errors)
         return _run_page(schedule, form), error.status
@@ -205,7 +207,7 @@ def _schema(schedule: Schedule) -> JsonObject | None:
 
 def _run_page(schedule: Schedule, form: DataForm) -> str:
     zones = when_form.zone_names() if form.has_zones else ()
-    return render_template("schedule_run.html", schedule=schedule, data=form, zones=zones, once=once.token())
+    return render_template("schedule_run.html", schedule=schedule, data=form, zones=zones)
 
 
 @blueprint.post("/schedules/<id>/pause")
