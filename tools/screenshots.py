@@ -110,7 +110,6 @@ def _pages(failed: int, running: int, fetched: int) -> dict[str, str]:
         "schedule-paused": "/schedules/vacuum-db",
         "choose-handler": "/schedules/new",
         "new": "/schedules/new?handler=export&schedule=every+day+at+02:30",
-        "new-order": "/schedules/new?handler=order&schedule=every+day+at+02:30",
         "edit": "/schedules/check-web-shop/edit",
         "run-with-data": "/schedules/invoice-export/run",
         "delete": "/schedules/deploy/delete",

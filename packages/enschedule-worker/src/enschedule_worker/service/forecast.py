@@ -110,33 +110,20 @@ def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tup
     counts: dict[int, int] = {}
     examples: dict[int, list[int]] = {}
     for row in kinds:
-        if starts_each_minute(row, start):
+        trigger = readable_trigger(row.trigger)
+        begin = max(row.goes_on_at, start)
+        if trigger is None or _count(row.trigger, begin, min(begin + HOUR, end)) >= MINUTES_IN_HOUR:
             continue
-        for minute in kind_minutes(row, start, end):
+        left = None if trigger.max_runs is None else max(trigger.max_runs - row.slots_fired, 0)
+        hours = range(begin - begin % HOUR, end, HOUR)
+        slots = (slot for hour in hours for slot in _minutes(row.trigger, max(hour, begin), min(hour + HOUR, end)))
+        for minute in islice(slots, left):
             counts[minute] = counts.get(minute, 0) + int(row.number)
             found = examples.setdefault(minute, [])
             if len(found) < EXAMPLES:
                 found.append(int(row.key))
     fullest = heapq.nsmallest(most, counts.items(), key=lambda item: (-item[1], item[0]))
     return [(minute, count, examples[minute]) for minute, count in fullest if count > 1]
-
-
-def starts_each_minute(row: Row[Any], start: int) -> bool:
-    """Return whether a kind of schedules starts in every minute of its first hour from ``start`` on."""
-    begin = max(row.goes_on_at, start)
-    return _count(row.trigger, begin, begin + HOUR) >= MINUTES_IN_HOUR
-
-
-def kind_minutes(row: Row[Any], start: int, end: int) -> list[int]:
-    """Return the minutes from ``start`` until before ``end`` in which a kind of schedules starts."""
-    trigger = readable_trigger(row.trigger)
-    if trigger is None:
-        return []
-    begin = max(row.goes_on_at, start)
-    left = None if trigger.max_runs is None else max(trigger.max_runs - row.slots_fired, 0)
-    hours = range(begin - begin % HOUR, end, HOUR)
-    slots = (slot for hour in hours for slot in _minutes(row.trigger, max(hour, begin), min(hour + HOUR, end)))
-    return list(islice(slots, left))
 
 
 @lru_cache(maxsize=200_000)
