@@ -176,8 +176,8 @@ def _has_type(schema: Mapping[str, Any], value: Any) -> bool:
     if "const" in schema:
         return bool(schema["const"] == value)
     given = schema.get("type", ())
-    names = [given] if isinstance(given, str) else list(given)
-    return not names or any(isinstance(value, _TYPES[name]) for name in names if name in _TYPES)
+    names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    return not names or any(isinstance(value, kind) for name, kind in _TYPES.items() if name in names)
 
 
 def _fits(schema: Mapping[str, Any], value: Any) -> bool:
