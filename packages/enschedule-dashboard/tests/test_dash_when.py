@@ -178,10 +178,15 @@ def test_what_are_no_variables(text: str) -> None:
 
 def test_what_a_group_of_policies_says_folded() -> None:
     form = policy_form.from_schedule(STORED)
-    assert form.words().endswith("runs load after a success, runs tell after a failure, tells somebody")
+    assert form.words().endswith(
+        "runs load after a success, runs tell after a failure, tells somebody, shows a runbook"
+    )
+    assert "stops after 1 h 30 min" in form.words()
+    form.values["owner_group"] = "finance"
     assert form.where_words("fetch") == (
         "worker web-1, if tagged big, gpu, at most 2 at once, in the group erp, "
-        "runs kept 30 d, failures kept for ever, the newest 20 kept always"
+        "runs kept 30 d, failures kept for ever, the newest 20 kept always, "
+        "2 variables, owned by finance"
     )
     assert policy_form.PolicyForm().where_words("fetch") == "any worker that has fetch, no limit"
 

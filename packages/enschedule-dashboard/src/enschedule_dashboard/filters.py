@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g, request, url_for
 
 from enschedule_core.clock import format_instant
-from enschedule_dashboard import charts, marks, notices, once, present
+from enschedule_dashboard import charts, marks, notices, present, session
 from enschedule_dashboard.present import Viewer
 
 
@@ -110,5 +110,5 @@ def register(app: Flask) -> None:
         here=here,
         static=static,
         notices=notices.notices,
-        once=once.token,
+        once=session.fresh_once,
     )

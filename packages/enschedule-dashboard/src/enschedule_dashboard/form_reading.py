@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from enschedule_core.secret import is_sealed
 from enschedule_dashboard.form_fields import Field, Kind
 from enschedule_dashboard.form_showing import add_row, as_json, rest_of, show
-from enschedule_dashboard.form_values import ABSENT, Posted, join_instant, number, parse_json, reference, sealed
+from enschedule_dashboard.form_values import ABSENT, Posted, join_instant, number, parse_json, reference
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _ROW = re.compile(r"\d{1,9}")
@@ -51,7 +52,7 @@ def _follow(found: Field, posted: Posted, base: Any) -> None:
     """Make a control for text the one that was shown: for a reference, for what the server keeps, for any text."""
     if f"{found.name}:ref" in posted:
         found.kind = Kind.REFERENCE
-    elif sealed(base):
+    elif is_sealed(base):
         found.kind = Kind.SECRET
     elif found.kind is Kind.INSTANT and f"{found.name}:zone" not in posted:
         found.kind = Kind.TEXT
@@ -80,7 +81,7 @@ def _read_text(found: Field, posted: Posted, _: Any) -> Any:
 
 def _read_secret(found: Field, posted: Posted, base: Any) -> Any:
     found.text = posted.get(found.name, "")
-    found.has_secret = isinstance(base, str) or sealed(base)
+    found.has_secret = isinstance(base, str) or is_sealed(base)
     return found.text or (base if found.has_secret else _nothing(found))
 
 
@@ -89,7 +90,10 @@ def _read_reference(found: Field, posted: Posted, base: Any) -> Any:
     kept = reference(base)
     if kept is not None and kept.strip() == found.text:
         return base
-    return {"$secret": found.text} if found.text else _nothing(found)
+    if not found.text:
+        found.wrong("Name a stored secret, for example ERP_TOKEN, or write the value here.")
+        return ABSENT
+    return {"$secret": found.text}
 
 
 def _read_instant(found: Field, posted: Posted, _: Any) -> Any:

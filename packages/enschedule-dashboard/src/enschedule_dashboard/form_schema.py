@@ -246,7 +246,7 @@ def _types(schema: Mapping[str, Any]) -> list[str]:
     """Return the types that a value may have, but for null."""
     raw = schema.get("type")
     names = [raw] if isinstance(raw, str) else list(raw) if isinstance(raw, list) else []
-    return [str(name) for name in names if name in _OWN]
+    return [name for name in names if isinstance(name, str) and name in _OWN]
 
 
 def _is_nullable(schema: Mapping[str, Any]) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 
 from enschedule_core.errors import InvalidInput
 from enschedule_core.schema import validate_json_schema
+from enschedule_core.secret import is_sealed
 from enschedule_dashboard.form_fields import Field, Kind, Row, as_text
-from enschedule_dashboard.form_values import ABSENT, is_number, reference, sealed, split_instant
+from enschedule_dashboard.form_values import ABSENT, is_number, reference, split_instant
 
 _ROWS_MAX = 100
 _ROWS_MAX_CHARACTERS = 60_000
@@ -37,9 +38,9 @@ def show(found: Field, value: Any) -> None:
         found.blank, found.text, found.fixed = "null", "", False
         found.variant = "null" if found.kind is Kind.UNION else ""
         return
-    if found.kind in _TEXTS and (reference(value) is not None or sealed(value)):
-        found.kind = Kind.SECRET if sealed(value) else Kind.REFERENCE
-        found.has_secret, found.text = sealed(value), reference(value) or ""
+    if found.kind in _TEXTS and (reference(value) is not None or is_sealed(value)):
+        found.kind = Kind.SECRET if is_sealed(value) else Kind.REFERENCE
+        found.has_secret, found.text = is_sealed(value), reference(value) or ""
         return
     fits = _SHOWS.get(found.kind)
     if fits is None or not fits(found, value):
@@ -176,8 +177,8 @@ def _has_type(schema: Mapping[str, Any], value: Any) -> bool:
     if "const" in schema:
         return bool(schema["const"] == value)
     given = schema.get("type", ())
-    names = [given] if isinstance(given, str) else list(given)
-    return not names or any(isinstance(value, _TYPES[name]) for name in names if name in _TYPES)
+    names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    return not names or any(isinstance(value, kind) for name, kind in _TYPES.items() if name in names)
 
 
 def _fits(schema: Mapping[str, Any], value: Any) -> bool:

@@ -115,11 +115,6 @@ def join_instant(local: str, zone: str, was: str) -> str:
     return aware.isoformat(timespec="milliseconds" if at.microsecond else "seconds")
 
 
-def sealed(value: Any) -> bool:
-    """Return whether a value is one that the server keeps and does not show."""
-    return isinstance(value, Mapping) and set(value) == {"$sealed"}
-
-
 def reference(value: Any) -> str | None:
     """Return the name of the stored secret that a value refers to."""
     name = value.get("$secret") if isinstance(value, Mapping) and set(value) == {"$secret"} else None

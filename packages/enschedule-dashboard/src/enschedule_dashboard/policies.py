@@ -34,12 +34,17 @@ _OVERLAP_WORDS = {
 }
 
 
+def _exactly(seconds: float) -> str:
+    """Return ``1 min 35 s`` where a duration is not rounded, ``2 min`` where there are no seconds."""
+    return present.duration(seconds, precise=True).removesuffix(" 00 s")
+
+
 def retry_words(retry: Mapping[str, Any]) -> str:
     """Return ``no retry`` or ``4 attempts, 2 min apart, doubling``."""
     attempts = int(retry.get("max_attempts") or 1)
     if attempts <= 1:
         return "no retry"
-    words = f"{attempts} attempts, {present.duration(retry.get('delay_seconds') or 0)} apart"
+    words = f"{attempts} attempts, {_exactly(retry.get('delay_seconds') or 0)} apart"
     growth = {"linear": ", growing", "exponential": ", doubling"}.get(str(retry.get("backoff")), "")
     most = retry.get("max_delay_seconds")
     return words + growth + (f" up to {present.duration(most)}" if growth and most else "")
@@ -47,7 +52,7 @@ def retry_words(retry: Mapping[str, Any]) -> str:
 
 def timeout_words(seconds: float | None) -> str:
     """Return ``stops after 1 h``; without a value, the worker's own limit holds."""
-    return "stops at the worker's time limit" if seconds is None else f"stops after {present.duration(seconds)}"
+    return "stops at the worker's time limit" if seconds is None else f"stops after {_exactly(seconds)}"
 
 
 def catch_up_words(catch_up: Mapping[str, Any]) -> str:
@@ -77,6 +82,8 @@ def trouble_words(policies: Mapping[str, Any]) -> str:
             said.append(f"runs {policies[name]} after {when}")
     if policies.get("notify"):
         said.append("tells nobody" if policies["notify"] == "none" else "tells somebody")
+    if policies.get("runbook"):
+        said.append("shows a runbook")
     return ", ".join(said)
 
 
@@ -114,6 +121,8 @@ def where_words(policies: Mapping[str, Any], handler_id: str) -> str:
         worker_words(policies.get("worker") or {}) or f"any worker that has {handler_id}",
         limit_words(policies) or "no limit",
         retention_words(policies.get("retention") or {}),
+        present.plural(len(policies["env"]), "variable") if policies.get("env") else "",
+        f"owned by {policies['group']}" if policies.get("group") else "",
     ]
     return ", ".join(part for part in said if part)
 

@@ -155,7 +155,8 @@ class PolicyForm:
 
     def where_words(self, handler_id: str) -> str:
         """Return what the group "Where and how much" says now, in one line."""
-        return policies.where_words(PolicyForm(dict(self.values)).body() or {}, handler_id)
+        body = PolicyForm(dict(self.values)).body() or {}
+        return policies.where_words({**body, "group": self.values["owner_group"]}, handler_id)
 
     def body(self) -> dict[str, Any] | None:
         """Return the fields of the schedule, or None with errors at the controls."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from secrets import token_urlsafe
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -27,6 +31,7 @@ THEME_COOKIE = "enschedule_theme"
 THEMES = ("light", "dark")
 _PROXY_FIXED = "werkzeug.proxy_fix.orig"
 _UNKNOWN = "0.0.0.0"  # noqa: S104 - an address that nobody has
+_ONCE = re.compile(r"[A-Za-z0-9_-]{8,40}")
 YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -138,6 +143,25 @@ def theme() -> str | None:
     user = me["user"] if me else None
     chosen = request.cookies.get(THEME_COOKIE) or (user["theme"] if user else None)
     return chosen if chosen in THEMES else None
+
+
+def fresh_once() -> str:
+    """Return what makes the forms of this page start a run once, however often they are sent."""
+    if "once" not in g:
+        g.once = token_urlsafe(9)
+    found: str = g.once
+    return found
+
+
+def once(what: str) -> str | None:
+    """Return the ``Idempotency-Key`` of ``what`` the form does; ``None`` where it has none, as from a script."""
+    given = request.form.get("once", "")
+    return f"{what}:{given}" if _ONCE.fullmatch(given) else None
+
+
+def digest(data: object) -> str:
+    """Return a short name of JSON data: other data in the same form is another run."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def safe_next(target: str | None, default: str = "/") -> str:

@@ -11,7 +11,6 @@ from enschedule_core.wire.types import ChangedSchedule, Handler, Schedule
 from enschedule_dashboard import (
     comparing,
     forms,
-    once,
     outlook,
     policies,
     present,
@@ -23,7 +22,7 @@ from enschedule_dashboard import (
 from enschedule_dashboard.filters import run_url, schedule_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.schedule_form import ScheduleForm
-from enschedule_dashboard.session import client
+from enschedule_dashboard.session import client, once
 from enschedule_dashboard.shell import can
 
 blueprint = Blueprint("editor", __name__)
@@ -49,9 +48,8 @@ def new() -> str:
 @blueprint.get("/schedules/<id>/clone")
 def clone(id: str) -> str:
     """Show the form of a new schedule that is filled like an existing one."""
-    schedule = client().schedules.get(id)
-    own: Schedule = {**schedule, "data": without_sealed(schedule["data"])}  # what is sealed stays with the original
-    form = schedule_form.of_schedule(own, _handler_of(schedule))
+    schedule = _copy_of(id)
+    form = schedule_form.of_schedule(schedule, _handler_of(schedule))
     form.title = f"{form.title} (copy)"
     form.id, form.schedule, form.revision, form.cloned = "", None, None, schedule["id"]
     form.policies.values["owner_group_was"] = ""  # so that the copy says whose it is
@@ -80,9 +78,15 @@ def _copied() -> Schedule | None:
     """Return the schedule that the new one is a copy of; it may be gone by now."""
     id = request.form.get("cloned", "")
     try:
-        return client().schedules.get(id) if id else None
+        return _copy_of(id) if id else None
     except NotFound:
         return None
+
+
+def _copy_of(id: str) -> Schedule:
+    """Return a schedule as far as another one can be made of it: what is sealed stays with the original."""
+    schedule = client().schedules.get(id)
+    return {**schedule, "data": without_sealed(schedule["data"])}
 
 
 @blueprint.post("/schedules/<id>/edit")
@@ -128,7 +132,7 @@ def _answer(form: ScheduleForm) -> Response | str | tuple[str, int]:
         form.refuse(error)
         return _page(form), error.status
     if action == "save_run":
-        run = client().schedules.run(saved["id"], idempotency_key=once.key(f"run {saved['id']}"))
+        run = client().schedules.run(saved["id"], idempotency_key=once("run"))
         say(f"{saved['title']} is saved, and runs now.")
         return redirect(run_url(run["id"]), 303)
     _say_saved(saved)
@@ -142,7 +146,7 @@ def _save(form: ScheduleForm, body: dict[str, object]) -> ChangedSchedule:
         return client().schedules.create(body)
     except Conflict:
         # The first click of a double click has made it: what is there is what this form says.
-        found = client().schedules.preview([body])["items"] if "id" in body and once.key("create") else []
+        found = client().schedules.preview([body])["items"] if "id" in body and once("create") else []
         if not found or found[0]["change"] != "unchanged":
             raise
         return {**client().schedules.get(str(body["id"])), "change": "created"}

@@ -12,12 +12,12 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.errors import EnscheduleError, FieldError, InvalidInput, NotFound
 from enschedule_core.wire.types import Handler, Plugin, Source
-from enschedule_dashboard import forms, once, shell, when_form
+from enschedule_dashboard import forms, shell, when_form
 from enschedule_dashboard.filters import handler_url, run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.present import joined, number
-from enschedule_dashboard.session import client
+from enschedule_dashboard.session import client, digest, once
 from enschedule_dashboard.views.admin import ROLES
 
 blueprint = Blueprint("handlers", __name__)
@@ -85,7 +85,7 @@ def run(id: str) -> Response | tuple[str, int]:
     if form.data is None:
         return _page(handler, form), 422
     try:
-        key = once.key(f"handler {id}", form.data)
+        key = once(f"run:{digest(form.data)}")
         made = client().runs.create(f"{handler['id']}@{handler['version']}", form.data, idempotency_key=key)
     except InvalidInput as error:
         form.place(error.errors)

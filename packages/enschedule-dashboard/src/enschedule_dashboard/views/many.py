@@ -10,11 +10,11 @@ from werkzeug.wrappers import Response
 from enschedule_core.errors import InvalidInput
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
-from enschedule_dashboard import bulk, listing, once
+from enschedule_dashboard import bulk, listing
 from enschedule_dashboard.bulk import Wanted
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.notices import say
-from enschedule_dashboard.session import client, safe_next
+from enschedule_dashboard.session import client, once, safe_next
 
 blueprint = Blueprint("many", __name__)
 PATHS = {"schedule": "/schedules", "run": "/runs"}
@@ -128,7 +128,7 @@ def _total() -> int:
 def _do(wanted: Wanted) -> tuple[list[str], str | None]:
     """Do one request of it; returns the ids it was done to, and the cursor of what is left."""
     ask: Any
-    options: dict[str, Any] = {"cursor": wanted.cursor, "idempotency_key": once.key(wanted.action)}
+    options: dict[str, Any] = {"cursor": wanted.cursor, "idempotency_key": once(wanted.action)}
     if wanted.every:
         options["where"] = _where(wanted.noun, wanted.address)
     if wanted.noun == "run":

@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from enschedule_core.errors import NotFound
 from enschedule_core.wire.types import Attempt, OutputLines, RunDetail, Schedule
-from enschedule_dashboard import data_notes, forms, once, present, strips, tracebacks, voices
+from enschedule_dashboard import data_notes, forms, present, strips, tracebacks, voices
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.output import Row, exact, rows, stamps
 from enschedule_dashboard.present import plural, size
-from enschedule_dashboard.session import back, client
+from enschedule_dashboard.session import back, client, once
 from enschedule_dashboard.views.run_output import MOST_HITS, stream, wanted, whole
 
 blueprint = Blueprint("run", __name__)
@@ -92,9 +92,9 @@ def retry(id: int) -> AnyResponse:
         schedule = client().runs.get(id)["schedule"]
         if schedule is None:
             raise NotFound(f"Run {id:,} belongs to no schedule.")
-        started = client().schedules.run(schedule["id"], idempotency_key=once.key(f"run {schedule['id']}"))
+        started = client().schedules.run(schedule["id"], idempotency_key=once("run"))
     else:
-        started = client().runs.retry(id, idempotency_key=once.key(f"retry {id}"))
+        started = client().runs.retry(id, idempotency_key=once("retry"))
     if request.form.get("next"):
         title = started["schedule"]["title"] if started["schedule"] else started["handler"]["id"]
         say(f"{title} runs again.", link=(f"Open run {started['id']:,}", f"/runs/{started['id']}"))

@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.errors import InvalidInput, NotFound
 from enschedule_core.wire.types import Diagnosis, DiagnosisCheck, JsonObject, Run, Schedule, Skip
-from enschedule_dashboard import forms, once, policies, present, strips, voices, when_form
+from enschedule_dashboard import forms, policies, present, strips, voices, when_form
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
-from enschedule_dashboard.session import back, client
+from enschedule_dashboard.session import back, client, digest, once
 from enschedule_dashboard.views import pausing
 
 blueprint = Blueprint("schedule", __name__)
@@ -163,7 +163,7 @@ def run(id: str) -> Response | str | tuple[str, int]:
     """Run it now, with its own data or with what the form says."""
     if "data_mode" in request.form:
         return _run_with_data(client().schedules.get(id))
-    started = client().schedules.run(id, idempotency_key=once.key(f"run {id}"))
+    started = client().schedules.run(id, idempotency_key=once("run"))
     return _started(started)
 
 
@@ -174,8 +174,10 @@ def _run_with_data(schedule: Schedule) -> Response | str | tuple[str, int]:
     if form.data is None:
         return _run_page(schedule, form), 422
     try:
-        key = once.key(f"run {schedule['id']}", form.data)
-        return _started(client().schedules.run(schedule["id"], data=form.data, idempotency_key=key))
+        started = client().schedules.run(
+            schedule["id"], data=form.data, idempotency_key=once(f"run:{digest(form.data)}")
+        )
+        return _started(started)
     except InvalidInput as error:
         form.place(error.errors)
         return _run_page(schedule, form), error.status

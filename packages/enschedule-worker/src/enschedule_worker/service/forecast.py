@@ -151,10 +151,10 @@ def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tup
     counts: dict[int, int] = {}
     examples: dict[int, list[int]] = {}
     for row in kinds:
-        if starts_each_minute(row, start):
+        begin, number, key = max(row.goes_on_at, start), int(row.number), int(row.key)
+        if _is_every_minute(row.trigger, begin, end):
             continue
-        number, key = int(row.number), int(row.key)
-        for minute in kind_minutes(row, start, end):
+        for minute in islice(_minutes(row.trigger, begin, end), _left(row)):
             if minute in counts:
                 counts[minute] += number
                 if len(examples[minute]) < EXAMPLES:
@@ -165,18 +165,12 @@ def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tup
     return [(minute, count, examples[minute]) for minute, count in fullest if count > 1]
 
 
-def starts_each_minute(row: Row[Any], start: int) -> bool:
-    """Return whether a kind of schedules starts in every minute of its first hour from ``start`` on."""
-    begin = max(row.goes_on_at, start)
+def _is_every_minute(text: str, begin: int, end: int) -> bool:
+    """Return whether a stored trigger has as many slots in its first hour as that has minutes."""
     day = begin - begin % DAY
-    busiest = max((count for at in (day, day + DAY) for _, count in _day(row.trigger, at).hours), default=0)
+    busiest = max((count for at in (day, day + DAY) for _, count in _day(text, at).hours), default=0)
     # An hour that begins at any minute lies within two whole ones, and a half of it in one of them.
-    return 2 * busiest >= MINUTES_IN_HOUR and _count(row.trigger, begin, begin + HOUR) >= MINUTES_IN_HOUR
-
-
-def kind_minutes(row: Row[Any], start: int, end: int) -> Iterator[int]:
-    """Yield the minutes from ``start`` until before ``end`` in which a kind of schedules starts."""
-    return islice(_minutes(row.trigger, max(row.goes_on_at, start), end), _left(row))
+    return 2 * busiest >= MINUTES_IN_HOUR and _count(text, begin, min(begin + HOUR, end)) >= MINUTES_IN_HOUR
 
 
 def _minutes(text: str, begin: int, end: int) -> Iterator[int]:
