@@ -109,7 +109,7 @@ def test_every_page_keeps_within_its_budget(filled, visit, server):
         if sum(sizes) > PAGE_BYTES:
             too_heavy[name] = sum(sizes)
         assert len(sizes) > 3, f"{name}: only {len(sizes)} requests were counted"
-        bodies = {url: len(answer.body()) for url, answer in scripts.items() if url.endswith(".js")}
+        bodies = {url: len(answer.body()) for url, answer in list(scripts.items()) if url.endswith(".js")}
         assert bodies
         assert sum(bodies.values()) <= SCRIPT_BYTES, bodies
         page.context.close()
