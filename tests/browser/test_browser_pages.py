@@ -7,7 +7,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -99,13 +99,12 @@ def test_what_can_be_pressed_is_at_least_24_pixels_square(filled, visit, width):
 @pytest.mark.timeout(300)
 def test_every_page_keeps_within_its_budget(filled, visit, server):
     """The weight of a first visit, as sent: a fresh browser for each page."""
-    too_heavy = {}
+    too_heavy, scripts = {}, {}
     for name, path in filled.pages.items():
         page = visit(timezone_id="UTC")
         network = page.context.new_cdp_session(page)
         network.send("Network.enable")
         sizes: list[float] = []
-        scripts: dict[str, Response] = {}
         network.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
         loaded: list = []
         page.on("response", lambda answer, loaded=loaded: loaded.append(answer) if ".js" in answer.url else None)
