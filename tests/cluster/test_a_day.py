@@ -9,7 +9,7 @@ import day
 pytestmark = pytest.mark.cluster
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_day_is_as_the_page_tells_it() -> None:
     lived = day.live("sqlite", day.ON_PAGE)
     assert len(lived.took) > 30

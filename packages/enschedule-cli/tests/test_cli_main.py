@@ -124,3 +124,12 @@ def test_the_migrate_command_makes_the_tables(tmp_path, monkeypatch: pytest.Monk
     assert (tmp_path / "made.db").exists()
     refused = CliRunner(env={"SQLITE": "nowhere/made.db"}).invoke(cli, ["migrate"])
     assert refused.exit_code == 2
+
+
+def test_what_a_terminal_cannot_show_is_no_reason_to_end() -> None:
+    """A title in Japanese, where the locale is one of Western Europe."""
+    environ = {"PATH": "/usr/bin", "HOME": "/nowhere", "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "enschedule_cli.main", "import", "crontab", "-", "--timezone", "UTC"]
+    crontab = '0 2 * * * echo "å 日本"\n'.encode()
+    done = subprocess.run(command, input=crontab, capture_output=True, check=True, env=environ)
+    assert r'echo "å \u65e5\u672c"'.encode("latin-1") in done.stdout
