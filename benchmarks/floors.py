@@ -33,7 +33,9 @@ def _row(kind: str, name: str, title: str, program: str, how: str, factor: float
         options={"database": kind, "batch": BATCH},
         needs=("postgres",) if kind == POSTGRES else (),
         factor=factor,
-        against=(f"ours-{kind}-process", f"ours-{kind}-thread"),
+        against=tuple(
+            f"ours-{kind}-{executor}" + ("-once" if name == "floor-all" else "") for executor in ("process", "thread")
+        ),
     )
 
 

@@ -18,9 +18,14 @@ _CONFIGURATION = {
     MARIADB: "MariaDB (PyMySQL, its defaults)",
 }
 _BACKLOG = (
-    "`once` schedules of `log-job` (a plain function that prints one line) that come due at one instant while {who} on "
-    "{where}. Fires, claims, runs and finishes each; the row of the run, what it printed and how its schedule stands "
-    "are stored, and that they are is checked afterwards."
+    "Runs of one schedule of `log-job` (a plain function that prints one line), each asked for as by `POST "
+    "schedules/{{id}}/runs`, that wait in the queue and may begin at one instant, while {who} on {where}. Claims, runs "
+    "and finishes each; the row of the run, what it printed and how its schedule stands are stored, and that they are "
+    "is checked afterwards."
+)
+_ONCE = (
+    "As many `once` schedules of `log-job`, all due at one instant, while {who} on {where}. Fires each besides: its "
+    "run comes into being, and its schedule moves on."
 )
 _DELAY = (
     "`once` schedules of a plain function whose first statement reads the clock, on a worker with its defaults on "
@@ -45,17 +50,17 @@ def _row(measure: Measure, name: str, title: str, program: str, how: str, databa
     )
 
 
-def _backlog(database: str, executor: str, workers: int) -> Row:
+def _backlog(database: str, executor: str, workers: int, *, once: bool = False) -> Row:
     several = f", {workers} workers" if workers > 1 else ""
     who = f"{'a worker waits' if workers == 1 else f'{workers} workers wait'} ({executor} executor, 8 places)"
     return _row(
         Measure.THROUGHPUT,
-        f"ours-{database}-{executor}" + (f"-{workers}" if workers > 1 else ""),
-        f"Enschedule, {TITLES[database]}, {executor} executor{several}",
+        f"ours-{database}-{executor}" + (f"-{workers}" if workers > 1 else "") + ("-once" if once else ""),
+        f"Enschedule, {TITLES[database]}, {executor} executor{several}{', a schedule each' if once else ''}",
         "own_worker:backlog",
-        _BACKLOG.format(who=who, where=_CONFIGURATION[database]),
+        (_ONCE if once else _BACKLOG).format(who=who, where=_CONFIGURATION[database]),
         database,
-        options={"executor": executor, "workers": workers},
+        options={"executor": executor, "workers": workers, "queued": not once},
         factor=2.0,
         most_rounds=1 if database == MARIADB else None,  # nothing is compared with it
     )
@@ -95,6 +100,7 @@ ROWS = (
     *(_backlog(*one) for one in product((SQLITE, POSTGRES), ("thread", "process"), (1,))),
     *(_backlog(*one) for one in product((POSTGRES,), ("thread", "process"), (2,))),
     *(_backlog(*one) for one in product((MARIADB,), ("thread", "process"), (1,))),
+    *(_backlog(*one, once=True) for one in product((SQLITE, POSTGRES), ("thread", "process"), (1,))),
     _row(
         Measure.COST,
         "ours-postgres-thread",
@@ -104,7 +110,7 @@ ROWS = (
         "execution by the server, so that `executemany` over 100 rows counts 100 times; BEGIN and COMMIT are not among "
         "them.",
         POSTGRES,
-        options={"executor": "thread"},
+        options={"executor": "thread", "queued": True},
         factor=2.0,
     ),
     *(_delay(*one) for one in product((SQLITE, POSTGRES), (0, 50_000, 1_000_000))),
@@ -130,7 +136,7 @@ ROWS = (
         "ours-sqlite",
         "`enschedule-worker`, SQLite",
         "own_worker:idle_worker",
-        "No REST API, no schedules.",
+        "No REST API, no schedules; a database that an earlier start has made.",
         SQLITE,
     ),
     _row(
@@ -138,7 +144,7 @@ ROWS = (
         "ours-postgres",
         "`enschedule-worker`, PostgreSQL",
         "own_worker:idle_worker",
-        "No REST API, no schedules.",
+        "No REST API, no schedules; a database that an earlier start has made.",
         POSTGRES,
     ),
     _row(

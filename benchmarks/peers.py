@@ -33,6 +33,7 @@ class _Peer:
     packages: tuple[str, ...]
     against: str
     factor: float
+    schedules: bool = False  # each call is scheduled by itself, and not one of a queue
     needs: tuple[str, ...] = ("postgres",)
     options: dict[str, Any] = field(default_factory=dict)
     environment: str = ""
@@ -44,7 +45,8 @@ class _Peer:
         for measure in self.measures:
             said = _WAITS[measure].format(self.how)
             said += {Measure.THROUGHPUT: self.keeps, Measure.DELAY: self.delays}.get(measure, "")
-            ours = (f"ours-{self.against}-process", f"ours-{self.against}-thread")
+            kind = "-once" if self.schedules else ""
+            ours = tuple(f"ours-{self.against}-{executor}{kind}" for executor in ("process", "thread"))
             yield Row(
                 measure=measure,
                 name=self.name,
@@ -77,6 +79,7 @@ def _apscheduler(store: str, title: str, factor: float) -> _Peer:
         delays="It sleeps until the next instant." + (" Nothing survives its process." if store == "memory" else ""),
         packages=("APScheduler",),
         against="postgres" if store == "postgres" else "sqlite",
+        schedules=True,
         factor=factor,
         needs=("postgres",) if store == "postgres" else (),
         options={"store": store},

@@ -26,7 +26,7 @@ from typing import TextIO
 from sqlalchemy import Engine, event, text
 
 from benchmarks.competitors.own_database import HANDLERS, Place, migrated
-from benchmarks.competitors.own_worker import MICROS, MOST_SECONDS, checked_first_start, fill_ahead, sleep_until
+from benchmarks.competitors.own_worker import MICROS, MOST_SECONDS, backlog_ahead, checked_first_start, sleep_until
 from benchmarks.measures import FULL, MeasureFailed, Order
 from benchmarks.processes import cpu_seconds, tree_of
 from benchmarks.resources import Places, Resources
@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks profile", description=__doc__)
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     parser.add_argument("--executor", default="thread", help="thread, process, or what a plugin calls its own")
+    parser.add_argument("--queued", action="store_true", help="runs that wait in the queue instead of due schedules")
     parser.add_argument("--count", type=positive(int), default=5_000, help="runs; 5000 unless told otherwise")
     parser.add_argument("--top", type=positive(int), default=40, help="lines of each list")
     parser.add_argument(
@@ -138,13 +139,18 @@ def _backlog(given: argparse.Namespace, resources: Resources, turns: Turns) -> t
         folder = stack.enter_context(resources.folder())
         url = None if given.database == "sqlite" else stack.enter_context(resources.database(given.database))
         order = Order(
-            folder=folder, sizes=FULL, count=given.count, seed=1, options={"database": given.database}, server=url
+            folder=folder,
+            sizes=FULL,
+            count=given.count,
+            seed=1,
+            options={"database": given.database, "queued": given.queued},
+            server=url,
         )
         place = Place.of(order)
         migrated(place)
         worker = stack.enter_context(_worker(place, given.executor, turns))
         connection = stack.enter_context(place.connect())
-        due = fill_ahead(place, given.count, connection)
+        due = backlog_ahead(order, place, connection)
         sleep_until(due - 0.1)
         before, turns.count, turns.statements, turns.commits = cpu_seconds(tree_of(os.getpid())), 0, 0, 0
         turns.cpu_seconds = turns.wall_seconds = turns.sql_seconds = 0.0
@@ -154,7 +160,7 @@ def _backlog(given: argparse.Namespace, resources: Resources, turns: Turns) -> t
                 raise MeasureFailed(f"not over within {MOST_SECONDS:g} s; the worker holds {worker.engine.in_flight}")
             time.sleep(0.02)
         last, used = time.time(), cpu_seconds(tree_of(os.getpid())) - before
-        return turns, last - checked_first_start(connection, given.count) / MICROS, used
+        return turns, last - checked_first_start(connection, order) / MICROS, used
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def sample_of(one: Row, folder: Path, **sizes: object):
 @pytest.mark.timeout(300)
 def test_a_tiny_run_measures_worker_floor_and_peer_and_writes_the_page_where_it_is_told(tmp_path):
     page = tmp_path / "page.md"
-    only = "ours-sqlite,ours-sqlite-thread,floor-sqlite,apscheduler-sqlite,huey"
+    only = "ours-sqlite,ours-sqlite-thread,ours-sqlite-thread-once,floor-sqlite,apscheduler-sqlite,huey"
     measured = ("--only", only, "--measure", "throughput,delay")
     done = benchmarks("--quick", *measured, *TINY, "--folder", tmp_path, "--output", page)
     assert done.returncode == 0, done.stderr
@@ -293,13 +293,14 @@ def test_every_aim_is_about_rows_that_are_measured():
 
 
 def test_schedules_whose_runs_are_not_stored_give_no_figure(tmp_path):
-    place = own_database.Place.of(Order(folder=tmp_path, sizes=QUICK, count=2, seed=1))
+    order = Order(folder=tmp_path, sizes=QUICK, count=2, seed=1)
+    place = own_database.Place.of(order)
     own_database.migrated(place)
     slots = [time.time_ns() // 1000 * 1000, time.time_ns() // 1000 * 1000 + NANOS]
     own_database.make_each(place, slots, handler="stamp", data={})
     with place.connect() as connection:
         with pytest.raises(MeasureFailed, match="2 schedules: 0 runs, 0 schedules succeeded, 0 outputs stored"):
-            own_worker.checked_first_start(connection, 2)
+            own_worker.checked_first_start(connection, order)
         with pytest.raises(MeasureFailed, match="2 slots, but 0 outputs"):
             own_instants.stamps(connection, slots)
 

@@ -3,7 +3,8 @@
     python tools/chaos.py [--seconds 60] [--database sqlite,postgres,mariadb] [--executor thread|process]
                           [--workers 3] [--evils kill,stop,freeze,server,again,clock] [--seed 1] [--canary NAME]
 
-The databases go on at the same time, each on a server of its own in a temporary folder. Prints a table and exits with
+The databases go on at the same time, each on a server of its own in a temporary folder; one whose server is not
+installed is left out and named, which in CI, or where it was asked for, is a failure. Prints a table and exits with
 1 if anything in it is not zero. A canary takes one guard away from all workers (fence, unique-key, database-clock,
 begin-immediate): then the table has to turn red.
 """
@@ -11,6 +12,7 @@ begin-immediate): then the table has to turn red.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from faults.chaos import EVILS, Plan, Report, rage
 from faults.checks import Violations
 from faults.databases import KINDS
+from faults.servers import why_missing
 
 
 def table(reports: list[Report]) -> str:
@@ -36,7 +39,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the chaos lasts; settling comes on top")
-    parser.add_argument("--database", default=",".join(KINDS), help="one or several of: %(default)s")
+    parser.add_argument("--database", default="", help=f"one or several of: {','.join(KINDS)}; all that run here")
     parser.add_argument("--executor", default="", help="thread or process; the worker's default without it")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--evils", default=",".join(EVILS), help="one or several of: %(default)s")
@@ -46,9 +49,16 @@ def main(arguments: list[str]) -> int:
     evils = tuple(filter(None, given.evils.split(",")))
     if unknown := set(evils) - set(EVILS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    kinds = given.database.split(",") if given.database else KINDS
+    missing = {kind: why for kind in kinds if (why := why_missing(kind)) is not None}
+    for kind, why in missing.items():
+        print(f"Chaos leaves out {kind}: {why}", file=sys.stderr)
+    if missing and (given.database or os.environ.get("CI") == "true"):
+        return 1
     plans = [
         Plan(kind, given.seconds, evils, given.workers, given.executor, given.canary, given.seed)
-        for kind in given.database.split(",")
+        for kind in kinds
+        if kind not in missing
     ]
     print(f"Chaos for {given.seconds:g} s, seed {given.seed}:", flush=True)
     with ThreadPoolExecutor(len(plans)) as pool:

@@ -21,12 +21,13 @@ from benchmarks.competitors.words import QUOTE, WORDS
 from benchmarks.measures import MeasureFailed, Order
 from enschedule_core.actor import SYSTEM
 from enschedule_core.plugins import load_handlers
+from enschedule_core.registry import Registry
 from enschedule_core.wire.definition import Definition
-from enschedule_worker.service import schedules
+from enschedule_worker.service import runs, schedules
 from enschedule_worker.store import migrate
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database
-from enschedule_worker.store.models import Base, Handler, Revision, Schedule
+from enschedule_worker.store.models import Base, Handler, Revision, Run, Schedule
 
 DATABASE = "enschedule.db"
 HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
@@ -105,16 +106,24 @@ def make_each(place: Place, slots: Sequence[int], *, handler: str, data: dict[st
 
     A slot that is past is refused, so the clock stands a minute before the first one meanwhile.
     """
+    with _served(place, min(slots) // 1_000 - _MINUTE_MICROS) as (database, registry):
+        for number, slot in enumerate(slots):
+            at = datetime.fromtimestamp(slot / 1e9, UTC).isoformat(timespec="microseconds")
+            trigger = {"kind": "once", "at": at}
+            wire = {"id": f"slot-{slot}-{number}", "handler": handler, "data": data, "trigger": trigger}
+            schedules.create(database, registry, SYSTEM, Definition.from_wire(wire))
+
+
+@contextmanager
+def _served(place: Place, now: int) -> Iterator[tuple[Database, Registry]]:
+    """Give what the service needs, at an instant in microseconds; the handlers are registered."""
     engine = create_engine(place.url)
     _register(engine)
-    database = Database(engine, ManualClock(min(slots) // 1_000 - _MINUTE_MICROS))
-    registry = load_handlers(handlers_dir=HANDLERS)
-    for number, slot in enumerate(slots):
-        at = datetime.fromtimestamp(slot / 1e9, UTC).isoformat(timespec="microseconds")
-        trigger = {"kind": "once", "at": at}
-        wire = {"id": f"slot-{slot}-{number}", "handler": handler, "data": data, "trigger": trigger}
-        schedules.create(database, registry, SYSTEM, Definition.from_wire(wire))
-    database.dispose()
+    database = Database(engine, ManualClock(now))
+    try:
+        yield database, load_handlers(handlers_dir=HANDLERS)
+    finally:
+        database.dispose()
 
 
 def make_many(
@@ -131,6 +140,24 @@ def make_many(
         )
         _copy(connection, dict(template), count, first, apart, prefix)
         for statement in WORDS[place.dialect].settle:
+            connection.execute(text(statement))
+
+
+def queue_many(place: Place, count: int, *, at: int) -> None:
+    """Queue ``count`` runs of one schedule of `log-job` that may begin at ``at`` (microseconds).
+
+    The first is what the service makes of a request to run the schedule; the others are copies of its row.
+    """
+    with _served(place, at) as (database, registry):
+        wire = {"id": "queue", "handler": "log-job", "data": {"message": LINE}, "trigger": {"kind": "manual"}}
+        schedules.create(database, registry, SYSTEM, Definition.from_wire(wire))
+        runs.run_now(database, registry, SYSTEM, "queue")
+    words = WORDS[place.dialect]
+    with place.connect() as connection:
+        own = {"occurrence_key": words.concat("'m'", "n", "':1'")}
+        copy_rows(connection, Run, "t.status = 'queued' AND n > 0", own, words.series(count), leave_out=("id",))
+        connection.execute(text("UPDATE schedules SET open_runs = :count WHERE id = 'queue'"), {"count": count})
+        for statement in words.settle:
             connection.execute(text(statement))
 
 

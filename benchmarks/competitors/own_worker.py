@@ -9,14 +9,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 
 from benchmarks.competitors import wire
-from benchmarks.competitors.own_database import DATABASE, HANDLERS, LINE, Place, make_many
+from benchmarks.competitors.own_database import DATABASE, HANDLERS, LINE, Place, make_many, migrated, queue_many
 from benchmarks.measures import MeasureFailed, Order, Sample, throughput
 from benchmarks.processes import Program, cpu_seconds, running, tree_of, watch
 
@@ -30,10 +30,10 @@ FILL_TRIES = 3
 
 
 def backlog(order: Order) -> Sample:
-    """Let workers that wait meet ``count`` schedules that come due at one instant."""
+    """Let workers that wait meet a backlog of ``count`` runs that may begin at one instant."""
     place = Place.of(order)
     with workers(order, place) as programs, place.connect() as connection:
-        due = fill_ahead(place, order.count, connection)
+        due = backlog_ahead(order, place, connection)
         pids = [pid for program in programs for pid in tree_of(program.process.pid)]
         sleep_until(due - 0.1)
         before = cpu_seconds(pids)
@@ -41,7 +41,7 @@ def backlog(order: Order) -> Sample:
         last = time.time()
         pids = [pid for program in programs for pid in tree_of(program.process.pid)]
         used = cpu_seconds(pids) - before
-        first = checked_first_start(connection, order.count)
+        first = checked_first_start(connection, order)
     return throughput(order.count, last - first / MICROS, cpu_ms=1000 * used / order.count)
 
 
@@ -51,18 +51,20 @@ def statements(order: Order) -> Sample:
     with wire.listening(order.needed_server) as (url, seen):
         heard = Place({"POSTGRES": url}, place.url)
         with workers(order, heard) as programs, place.connect() as connection:
-            due = fill_ahead(place, order.count, connection)
+            due = backlog_ahead(order, heard, connection)
             sleep_until(due - 0.1)
             before = seen.copy()
             wait_recorded(programs, connection, order.count)
             passed = {name: seen[name] - before[name] for name in seen}
-            checked_first_start(connection, order.count)
+            checked_first_start(connection, order)
     return Sample({name: passed[name] / order.count for name in ("statements", "commits")})
 
 
 def idle_worker(order: Order) -> Sample:
-    """Watch a worker without schedules."""
-    with workers(order, Place.of(order)) as (program,):
+    """Watch a worker without schedules; it is not the one that has made the tables."""
+    place = Place.of(order)
+    migrated(place)
+    with workers(order, place) as (program,):
         return _watched(program, order)
 
 
@@ -126,6 +128,16 @@ def _started(folder: Path, environ: Mapping[str, str]) -> Iterator[Program]:
         yield program
 
 
+def backlog_ahead(order: Order, place: Place, connection: Connection) -> float:
+    """Make the backlog of an order while workers wait: one schedule a run, or ``queued``: the runs of one schedule.
+
+    Returns the instant at which it comes due, in seconds since 1970.
+    """
+    if order.options.get("queued"):
+        return _ahead(order.count, connection, lambda due: queue_many(place, order.count, at=due))
+    return fill_ahead(place, order.count, connection)
+
+
 def fill_ahead(
     place: Place, count: int, connection: Connection, *, handler: str = "log-job", over_seconds: float = 0.0
 ) -> float:
@@ -133,18 +145,23 @@ def fill_ahead(
 
     Returns the first instant in seconds since 1970: far enough ahead for the workers to have noticed.
     """
+    apart = over_seconds * MICROS / count
+    return _ahead(count, connection, lambda due: make_many(place, count, first=due, apart=apart, handler=handler))
+
+
+def _ahead(count: int, connection: Connection, make: Callable[[int], None]) -> float:
+    """Call ``make`` with an instant (microseconds) that it is over well before; again if it was not."""
     lead = 3.0 + count * 60e-6
     for attempt in range(FILL_TRIES):
         due = round(time.time() + lead * float(2**attempt), 3)
-        apart = over_seconds * MICROS / count
-        make_many(place, count, first=round(due * MICROS), apart=apart, handler=handler)
+        make(round(due * MICROS))
         if time.time() < due - NOTICE_SECONDS:
             return due
-        connection.execute(text("DELETE FROM schedules"))  # too late; none has come due while there were others
-        connection.execute(text("DELETE FROM schedule_revisions"))
-        if connection.execute(text("SELECT count(*) FROM runs")).scalar():
+        if connection.execute(text("SELECT count(*) FROM runs WHERE status <> 'queued'")).scalar():
             break
-    raise MeasureFailed(f"making {count} schedules took so long that the first was nearly due")
+        for table in ("runs", "schedules", "schedule_revisions"):  # too late, and nothing has begun
+            connection.execute(text(f"DELETE FROM {table}"))
+    raise MeasureFailed(f"making {count} of them took so long that the first was nearly due")
 
 
 def sleep_until(instant: float) -> None:
@@ -176,14 +193,15 @@ def wait_recorded(
     programs[0].wait_until(f"the end of {count} runs", all_recorded, seconds=seconds)
 
 
-def checked_first_start(connection: Connection, count: int) -> int:
+def checked_first_start(connection: Connection, order: Order) -> int:
     """Return when the first handler was called, in microseconds, after seeing that all was done and stored."""
+    count, wanted = order.count, 1 if order.options.get("queued") else order.count
     succeeded = "FROM runs WHERE status = 'succeeded'"
     schedules = connection.execute(text(f"SELECT count(DISTINCT schedule_key) {succeeded}")).scalar_one()
     first = connection.execute(text(f"SELECT min(started_at) {succeeded}")).scalar_one()
     runs = connection.execute(text("SELECT count(*) FROM runs")).scalar_one()
     stored = sum(printed == f"{LINE}\n" for printed in outputs(connection).values())
-    if not runs == schedules == stored == count:
+    if not runs == stored == count or schedules != wanted:
         raise MeasureFailed(f"{count} schedules: {runs} runs, {schedules} schedules succeeded, {stored} outputs stored")
     return int(first)
 

@@ -26,6 +26,8 @@ class Server(ABC):
     """A server that only this process knows. A context: it runs inside, and its folder is gone afterwards."""
 
     user: str  # both refuse to run as root
+    package: str
+    programs: tuple[str, ...]
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -103,6 +105,24 @@ class Server(ABC):
             return False
         return True
 
+    @classmethod
+    def why_missing(cls) -> str | None:
+        """Return which of its programs is not installed; ``None`` if all are."""
+        missing = [name for name in cls.programs if cls.find(name) is None]
+        return f"{missing[0]} is not installed (Debian: apt-get install {cls.package})" if missing else None
+
+    @staticmethod
+    def find(name: str) -> str | None:
+        """Return the path of a program."""
+        return shutil.which(name)
+
+    @classmethod
+    def _program(cls, name: str) -> str:
+        found = cls.find(name)
+        if found is None:
+            raise AssertionError(cls.why_missing() or f"{name} is not installed")
+        return found
+
     @property
     def log(self) -> str:
         """What it printed."""
@@ -135,13 +155,14 @@ class PostgresServer(Server):
         "timezone": "UTC",
     }
 
+    package = "postgresql"
+    programs = ("initdb", "postgres")
+
     @staticmethod
-    def _program(name: str) -> str:
+    def find(name: str) -> str | None:
+        """Return the path of a program of the newest PostgreSQL, which Debian does not put on the PATH."""
         folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-        found = shutil.which(name, path=str(folders[-1])) if folders else shutil.which(name)
-        if found is None:
-            raise AssertionError(f"{name} is not installed (Debian: apt-get install postgresql)")
-        return found
+        return shutil.which(name, path=str(folders[-1])) if folders else shutil.which(name)
 
     def _make(self) -> None:
         self._run(
@@ -181,22 +202,23 @@ class MariaServer(Server):
     """MariaDB."""
 
     user = "mysql"
+    package = "mariadb-server"
+    programs = ("mariadb-install-db", "mariadbd")
+
+    @staticmethod
+    def find(name: str) -> str | None:
+        """Return the path of a program of the server."""
+        return shutil.which(name, path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
 
     def _make(self) -> None:
-        program = shutil.which("mariadb-install-db")
-        if program is None:
-            raise AssertionError("mariadb-install-db is not installed (Debian: apt-get install mariadb-server)")
         self._run(
-            program, "--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db", "--skip-name-resolve",
-            "--auth-root-authentication-method=normal", "--innodb-flush-log-at-trx-commit=2",
+            self._program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db",
+            "--skip-name-resolve", "--auth-root-authentication-method=normal", "--innodb-flush-log-at-trx-commit=2",
         )  # fmt: skip
 
     def _command(self) -> list[str]:
-        program = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
-        if program is None:
-            raise AssertionError("mariadbd is not installed (Debian: apt-get install mariadb-server)")
         return [
-            program,
+            self._program("mariadbd"),
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
             f"--socket={self.folder / 'socket'}",
@@ -224,6 +246,14 @@ class MariaServer(Server):
             cursor.execute(f"GRANT ALL ON \"{database}\".* TO %s@'%%'", (user,))
 
 
+_SERVERS: dict[str, type[Server]] = {"postgres": PostgresServer, "mariadb": MariaServer}
+
+
 def own_server(kind: str) -> Server:
     """Return a server of a kind, not started yet."""
-    return {"postgres": PostgresServer, "mariadb": MariaServer}[kind]()
+    return _SERVERS[kind]()
+
+
+def why_missing(kind: str) -> str | None:
+    """Return why this machine can run no server of a kind, ``None`` where it can, as for SQLite, which needs none."""
+    return _SERVERS[kind].why_missing() if kind in _SERVERS else None

@@ -22,7 +22,8 @@ from enschedule_core.wire.definition import Definition
 from enschedule_worker.engine import streams
 from enschedule_worker.engine.executor import ThreadExecutor
 from enschedule_worker.engine.housekeeping import Housekeeping
-from enschedule_worker.engine.loop import Engine, EngineOptions
+from enschedule_worker.engine.loop import Engine
+from enschedule_worker.engine.options import EngineOptions
 from enschedule_worker.service import pausing, runs, schedules
 from enschedule_worker.store import census, picking
 from enschedule_worker.store import runs as store_runs

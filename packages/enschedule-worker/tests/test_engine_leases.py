@@ -10,7 +10,7 @@ from engine_kit import ACTOR, MINUTE, NOON, PATIENCE_SECONDS, World, going_on, r
 
 from enschedule_core.errors import Unavailable
 from enschedule_worker.service import output as output_service
-from enschedule_worker.store import census, runs
+from enschedule_worker.store import census, new_runs, runs
 
 MakeWorld = Callable[..., World]
 
@@ -219,6 +219,24 @@ def test_a_worker_that_cannot_renew_stops_its_runs_before_their_leases_end(make_
     assert world.row(run_id).status == "lost", "the heartbeat must not keep alive what was given up"
     assert world.schedule().open_runs == 0
     world.until(lambda: world.engine.stuck == 0)
+
+
+def test_what_has_not_begun_goes_back_to_the_queue_when_its_worker_fences_itself(make_world: MakeWorld) -> None:
+    world = make_world(lease_seconds=45.0, places=1)
+    run_id = going_on(world, "obey")
+    with world.database.write() as tx:
+        ahead = new_runs.new_manual(tx, world.schedule(), data=None, actor_name="ann")[0]
+    world.engine._ahead = 1  # as after quick runs: one more than it has places for
+    world.turn()
+    assert [world.row(one).status for one in (run_id, ahead)] == ["running", "running"]
+    world.seconds += 40
+    world.housekeeping.fence()
+    assert world.engine.held_ids() == set()
+    world.until(lambda: world.row(ahead).fence == 2)  # given back, and taken again once there is a place
+    world.handlers.gates["gate"].open()
+    world.settle()
+    assert world.row(ahead).status == "cancelled", "it ran after all, and ended as its handler says"
+    assert world.row(run_id).status == "running", "its lease is not over yet"
 
 
 def test_heartbeats_that_come_through_fence_nothing(make_world: MakeWorld) -> None:

@@ -108,7 +108,7 @@ def without(statement: Any, column: str) -> Any:
     """Return an UPDATE whose WHERE does not look at a column."""
     kept = [clause for clause in statement.whereclause.clauses if clause.left.name != column]
     bare = update(statement.table).where(*kept).values(dict(statement._values or {}))
-    return bare.where(literal(value=True))
+    return bare.where(literal(value=True)).returning(*statement._returning)
 
 
 def fire_twice(world: World) -> None:
@@ -162,7 +162,7 @@ def test_a_moved_schedule_is_not_moved_again(world: World) -> None:
     with world.database.read() as tx:
         stale = tx.execute(firing._ROWS).one()
     world.settle()
-    batch = firing._Batch()
+    batch = firing.Batch()
     with world.database.write() as tx:
         firing._fire(tx, batch, stale)
         batch.new.clear()  # so that nothing but the guard is left to notice

@@ -44,7 +44,7 @@ def start(world: World, what: str, **more: Any) -> int:
     run_id = world.run("s")
     world.turn()
     assert world.row(run_id).status == "running"
-    assert eventually(lambda: world.engine._held[run_id]._progress is not None), "the handler was not called"
+    assert eventually(lambda: world.engine._held.get(run_id)._progress is not None), "the handler was not called"
     return run_id
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from enschedule_core.errors import Unavailable
 from enschedule_worker.store.clock import DatabaseClock, ManualClock
-from enschedule_worker.store.database import Database, FairLock
+from enschedule_worker.store.database import Database
+from enschedule_worker.store.sqlite_file import FairLock
 
 PATIENCE_SECONDS = 60
 

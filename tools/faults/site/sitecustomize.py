@@ -69,9 +69,9 @@ def _without_database_clock() -> None:
 
 
 def _without_begin_immediate() -> None:
-    from enschedule_worker.store import database  # noqa: PLC0415
+    from enschedule_worker.store import sqlite_file  # noqa: PLC0415
 
-    database.BEGIN_WRITING = "BEGIN"
+    sqlite_file.BEGIN_WRITING = "BEGIN"
 
 
 def _die_after(statements: int) -> None:

@@ -27,8 +27,9 @@ from enschedule_worker import api
 from enschedule_worker.engine import executors
 from enschedule_worker.engine.folder_watch import FolderWatch
 from enschedule_worker.engine.housekeeping import Housekeeping
-from enschedule_worker.engine.loop import Engine, EngineOptions
+from enschedule_worker.engine.loop import Engine
 from enschedule_worker.engine.notices import NoticeSender
+from enschedule_worker.engine.options import EngineOptions
 from enschedule_worker.engine.streams import is_server_record
 from enschedule_worker.service import rezoning, sessions, users
 from enschedule_worker.service import secrets as secrets_service

@@ -103,10 +103,17 @@ class Capture:
         with self._lock:
             pieces, self._pieces = self._pieces, deque()
             self._closed = self._closed or last
+        if last and not self._tail and not self._decoders and len(pieces) == 1:
+            return self._all_of(pieces[0])
         printed = [Printed(piece.stream, piece.at, self._text(piece)) for piece in pieces]
         if last:
             printed += self._take_tail() + self._rest()
         return [found for found in printed if found.text]
+
+    def _all_of(self, piece: _Piece) -> list[Printed]:
+        """Return the only thing that a run has printed, as most do: all at once, without what is kept for the rest."""
+        text = piece.data.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+        return [Printed(piece.stream, piece.at, text)] if text else []
 
     def _take_tail(self) -> list[Printed]:
         """Return the tail, after what ends the head and says how much is missing between the two."""

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from enschedule_core import triggers
 from enschedule_core.errors import EnscheduleError
@@ -23,9 +22,12 @@ from enschedule_core.registry import Registry
 from enschedule_worker.engine import verdict
 from enschedule_worker.engine.capture import Capture
 from enschedule_worker.engine.echo import Echo
+from enschedule_worker.engine.holding import Holding
+from enschedule_worker.engine.options import EngineOptions
 from enschedule_worker.engine.running import HeldRun, Stage
 from enschedule_worker.engine.unwritten import Unwritten
 from enschedule_worker.service import claiming, firing, halting, opening
+from enschedule_worker.service.fired_batch import FreePlaces
 from enschedule_worker.store import afterwards, halt, queue, runs
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Database, Transaction
@@ -42,26 +44,6 @@ TROUBLE_SECONDS = 1.0
 CONTESTED_SECONDS = 0.01
 KILL_GRACE_SECONDS = 10.0  # how long a handler that is told to stop may go on where it can be killed
 UNKILLABLE_SECONDS = 10.0  # a process that waits for a broken disk does not even die
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How an engine behaves. Durations are in seconds; ``output_max_bytes`` is kept of each run's output.
-
-    ``notify_url`` is told of schedules that begin to fail or recover, unless they say themselves who is. With
-    ``log_jobs`` the server's standard output repeats what runs print. ``retry_delay(attempt)`` says how many seconds
-    after an attempt the next one comes, for schedules that leave the delay as it is.
-    """
-
-    timeout_seconds: float = 3600.0
-    lease_seconds: float = 45.0
-    heartbeat_seconds: float = 10.0
-    grace_seconds: float = 30.0
-    poll_seconds: float = 1.0
-    output_max_bytes: int = 10 * 1024 * 1024
-    notify_url: str | None = field(default=None, repr=False)
-    log_jobs: bool = False
-    retry_delay: Callable[[int], float] | None = None
 
 
 class Engine:
@@ -86,8 +68,7 @@ class Engine:
         self._flag = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._held: dict[int, HeldRun] = {}
-        self._stuck: dict[int, HeldRun] = {}
+        self._held = Holding(executor)
         self._returned: deque[tuple[HeldRun, Outcome]] = deque()
         self._unwritten = Unwritten(holder, options.notify_url, options.retry_delay)
         self._withdrawn: list[HeldRun] = []
@@ -96,13 +77,12 @@ class Engine:
         self._epoch = 0  # database microseconds minus monotonic microseconds
         self._flushed_at = 0.0
         self._unsure = False
-        self._abandoned: set[tuple[int, int]] = set()
+        self._doubts = False  # that there are claims in the database that are not held here
         self._ahead = 0
         self._cancels_at = self._fire_at = 0.0  # by the monotonic clock: when to look again at the latest
         self._fire_limit = FIRE_BATCH
         self._holds_back = False
         self._ranked = True
-        self._guard = threading.Lock()
         self.turned_at = monotonic()
         database.on_wake(self.wake)
 
@@ -136,7 +116,7 @@ class Engine:
             self.wake()
             thread.join(timeout=10)
         self._withdraw_waiting()
-        for run in list(self._held.values()):
+        for run in self._held:
             self._decide(run, verdict.worker_stopped())
         self.executor.stop()
         self._write_last()
@@ -174,7 +154,7 @@ class Engine:
     @property
     def stuck(self) -> int:
         """How many places are taken by handlers whose runs were ended without them."""
-        return len(self._stuck)
+        return len(self._held.stuck)
 
     def now(self) -> int:
         """Return the database's time in microseconds, as far as it is known from the last turn."""
@@ -186,22 +166,19 @@ class Engine:
 
     def held_ids(self) -> set[int]:
         """Return the ids of the runs whose leases this worker has to keep, those that wait to be stored included."""
-        with self._guard:
-            return set(self._held)
+        return self._held.ids()
 
     def going_on(self) -> set[int]:
         """Return the ids of the runs that this worker believes to hold and that have not ended."""
-        with self._guard:
-            return {run_id for run_id, run in self._held.items() if run.stage is not Stage.ENDED}
+        return self._held.going_on()
 
     def abandon(self, run_ids: set[int]) -> None:
-        """These runs were lost to this worker: tell their handlers to stop, and drop what they still say."""
-        with self._guard:
-            lost = [self._held.pop(run_id) for run_id in run_ids if run_id in self._held]
-            self._abandoned.update((run.run_id, run.claimed.fence) for run in lost)
-        for run in lost:
-            logger.warning("run %s was lost to this worker; its handler is told to stop", run.run_id)
-            self._set_aside(run)
+        """These runs were lost to this worker: tell their handlers to stop, and drop what they still say.
+
+        Those whose handlers were not called go back to the queue at the next turn, if nobody else has them by then.
+        """
+        if self._held.lose(run_ids):
+            self._doubts = True
 
     # ------------------------------------------------------------ one turn
 
@@ -212,7 +189,7 @@ class Engine:
         """
         self._collect()
         self._unwritten.store_ahead(self.database)
-        unsure, self._unsure = self._unsure, True
+        unsure, self._doubts, self._unsure = self._unsure or self._doubts, False, True
         cancels, fired, claim = self.database.retrying(lambda tx: self._transact(tx, unsure=unsure))
         self._unsure = False
         self._written()
@@ -224,7 +201,9 @@ class Engine:
             return 0.0
         if self._holds_back:
             return max(0.0, min([self._fire_at - self._monotonic(), *self._held_waits()]))
-        return min(self._wait(), CONTESTED_SECONDS) if claim.contested else self._wait()
+        until = self._next_instant()
+        waits = [until - self._monotonic(), *self._held_waits(), *([CONTESTED_SECONDS] if claim.contested else [])]
+        return max(0.0, min(waits))
 
     def _transact(self, tx: Transaction, *, unsure: bool) -> tuple[dict[int, str], int, claiming.Claim]:
         """Do all of a turn that the database has to know; done again as it is where another worker was in the way."""
@@ -267,7 +246,7 @@ class Engine:
         self._fire_at = now + AHEAD_SECONDS
         # With priorities, those that are due have to be seen together.
         self._fire_limit = FIRE_BATCH if left <= 0 or self._ranked else min(left, FIRE_BATCH)
-        free = firing.FreePlaces(self.holder, self.registry.offers(), self._reach, left, self._lease())
+        free = FreePlaces(self.holder, self.registry.offers(), self._reach, left, self._lease())
         fired = firing.fire_due(tx, kinds=triggers.KINDS, limit=self._fire_limit, free=free)
         self._ranked = fired.ranked if fired.looked else self._ranked
         return fired
@@ -275,12 +254,12 @@ class Engine:
     def _collect(self) -> None:
         """Gather outcomes and output; they stay gathered until they are committed."""
         now = self._monotonic()
-        for run in list(self._held.values()):
+        for run in self._held:
             if run.stage is Stage.CALLED:
                 self._press(run, now)
         while self._returned:
             self._unwritten.add_ended(*self._returned.popleft())
-        going_on = [run for run in list(self._held.values()) if run.stage is Stage.CALLED]
+        going_on = [run for run in self._held if run.stage is Stage.CALLED]
         self._unwritten.add_progress(going_on)
         if now - self._flushed_at >= FLUSH_SECONDS:
             self._flushed_at = now
@@ -318,23 +297,12 @@ class Engine:
             run for run, result in self._unwritten.ended if (run.run_id, run.claimed.fence, result.status) in ended
         ]
         self._unwritten.drop(known)
-        with self._guard:
-            for run in known:
-                self._held.pop(run.run_id, None)
-        claims = afterwards.claimed(tx, self.holder)
-        self._abandoned &= claims.items()  # what it began and gave up is not unheard, and becomes lost
-        unheard = {
-            run_id: fence
-            for run_id, fence in claims.items()
-            if run_id not in self._held and (run_id, fence) not in self._abandoned
-        }
-        runs.give_back(tx, self.holder, unheard)
+        self._held.forget(known)
+        runs.give_back(tx, self.holder, self._held.unheard(afterwards.claimed(tx, self.holder)))
 
     def _written(self) -> None:
         """The transaction is committed: forget what it holds."""
-        with self._guard:
-            for run, _ in self._unwritten.ended:
-                self._held.pop(run.run_id, None)
+        self._held.forget([run for run, _ in self._unwritten.ended])
         self._pace()
         self._unwritten.clear()
 
@@ -355,7 +323,7 @@ class Engine:
     def _free_places(self) -> int:
         """Return how many runs more this worker may hold, with those that it takes ahead of its places."""
         ending = len(self._unwritten.ended)
-        return self.executor.places + self._ahead - (len(self._held) - ending) - len(self._stuck)
+        return self.executor.places + self._ahead - (len(self._held) - ending) - len(self._held.stuck)
 
     def _lease(self) -> int:
         return round(self.options.lease_seconds * 1_000_000)
@@ -369,26 +337,27 @@ class Engine:
             self._cache,
             limit=limit,
             lease=self._lease(),
-            not_roots={run.claimed.root_id for run in self._stuck.values()},
+            not_roots={run.claimed.root_id for run in self._held.stuck.values()},
         )
 
-    def _wait(self) -> float:
-        """Return how long nothing is due, at most the poll interval.
+    def _next_instant(self) -> float:
+        """Return when the next thing is due, by the monotonic clock; at most the poll interval from now.
 
         Asked after the claimed runs were handed on, so that they do not wait for it. What is committed meanwhile
-        sets the flag.
+        sets the flag. An instant and no duration, because the rest of this takes time, too.
         """
-        with self.database.read() as tx:
+        with self.database.glance() as tx:
+            now, here = tx.now, self._monotonic()
             pause = halt.current(tx)
             if pause is None:
                 instants = [firing.next_fire_at(tx, triggers.KINDS), queue.next_at(tx, self.registry.offers())]
             else:
                 instants = [pause.until]
-            waits = [self.options.poll_seconds, *((at - tx.now) / 1_000_000 for at in instants if at is not None)]
-            over = pause is not None and pause.until is not None and pause.until <= tx.now
+            waits = [self.options.poll_seconds, *((at - now) / 1_000_000 for at in instants if at is not None)]
+            over = pause is not None and pause.until is not None and pause.until <= now
         if over:
             halting.end_if_over(self.database)
-        return max(0.0, min(waits + self._held_waits()))
+        return here + min(waits)
 
     def _held_waits(self) -> list[float]:
         """Return in how many seconds held runs need a look: at their output, and at their deadlines."""
@@ -397,7 +366,7 @@ class Engine:
         now = self._monotonic()
         return [
             FLUSH_SECONDS,
-            *(at - now for run in list(self._held.values()) if (at := run.next_instant()) is not None),
+            *(at - now for run in self._held if (at := run.next_instant()) is not None),
         ]
 
     def _hold(self, claimed: list[claiming.ClaimedRun]) -> None:
@@ -408,8 +377,7 @@ class Engine:
             opened, problem = self._open(found)
             clock = self._monotonic
             run = HeldRun(found, capture, timeout_seconds=seconds, monotonic=clock, echo=echo, opened=opened)
-            with self._guard:
-                self._held[found.run_id] = run
+            self._held.add(run)
             if problem is None:
                 self.executor.submit(run)
             elif run.withdraw():
@@ -443,39 +411,21 @@ class Engine:
             return
         with self.database.write() as tx:
             runs.give_back(tx, self.holder, {run.run_id: run.claimed.fence for run in self._withdrawn})
-        with self._guard:
-            for run in self._withdrawn:
-                self._held.pop(run.run_id, None)
+        self._held.forget(self._withdrawn)
         self._withdrawn = []
 
     def _withdraw_waiting(self, *, after_seconds: float = 0.0) -> None:
-        border = self._monotonic() - after_seconds
-        self._withdrawn += [run for run in list(self._held.values()) if run.held_at <= border and run.withdraw()]
+        self._withdrawn += self._held.withdraw_waiting(held_before=self._monotonic() - after_seconds)
 
     # ------------------------------------------------------------ from the executor
 
     def _finished(self, run: AnyRun, outcome: Outcome) -> None:
         assert isinstance(run, HeldRun)
-        with self._guard:
-            counts = run.end()
-            self._stuck.pop(run.run_id, None)
-        if counts:
+        if self._held.returned(run):
             self._returned.append((run, verdict.handler_ended(run, run.masked(outcome))))
         self._flag.set()
 
     def _decide(self, run: HeldRun, outcome: Outcome) -> None:
         """End a run without waiting for its handler; one that somebody cancelled is that, whatever came besides."""
-        if self._set_aside(run):
+        if self._held.set_aside(run):
             self._returned.append((run, verdict.decided(run, outcome, kills=self.executor.kills)))
-
-    def _set_aside(self, run: HeldRun) -> bool:
-        """Nothing that the handler still does counts; its place is taken until it returns. False if it just has."""
-        run.ask_to_stop()
-        with self._guard:
-            if not run.end():
-                return False
-            if run.called_at is not None:
-                self._stuck[run.run_id] = run
-        run.capture.close()
-        self.executor.kill(run)
-        return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, Row, and_, select
 
@@ -14,8 +14,9 @@ from enschedule_worker.service import opening
 from enschedule_worker.store import bulk, picking, queue, runs, secrets
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Revision
+from enschedule_worker.store.models import Revision, Schedule
 from enschedule_worker.store.new_runs import NewRun
+from enschedule_worker.store.schedules import DELETED_MARK
 from enschedule_worker.store.seal import Keyring
 from enschedule_worker.store.tables import table_of
 
@@ -74,33 +75,49 @@ class Taken:
 
 
 _REVISION = table_of(Revision).c
+_SCHEDULE = table_of(Schedule).c
 
 
 def _revisions_statement(dialect: str) -> Executable:
     found = bulk.rows(dialect, key=bulk.NUMBER, revision=bulk.NUMBER).c
     same = and_(_REVISION.schedule_key == found.v_key, _REVISION.revision == found.v_revision)
-    return select(_REVISION.schedule_key, _REVISION.revision, _REVISION.data, _REVISION.env).where(same)
+    return (
+        select(_REVISION.schedule_key, _REVISION.revision, _REVISION.data, _REVISION.env, _SCHEDULE.id)
+        .where(same)
+        .where(_SCHEDULE.key == _REVISION.schedule_key)
+    )
 
 
 _REVISIONS = bulk.Statement(_revisions_statement)
 
 
-Kept = tuple[str, str | None]
+class Kept(NamedTuple):
+    """What runs of a revision have in common: data and environment variables, sealed, and the schedule's public id."""
+
+    data: str
+    env: str | None
+    schedule_id: str
 
 
 class RevisionCache:
-    """Data and environment variables of the revisions seen last. A revision never changes: nothing here goes stale."""
+    """The revisions seen last. A revision never changes, and its schedule keeps its id: nothing here goes stale."""
 
     def __init__(self, size: int = 5_000) -> None:
         self._size = size
         self._found: OrderedDict[tuple[int, int], Kept] = OrderedDict()
 
     def fetch(self, tx: Transaction, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], Kept]:
-        """Return data and variables of each (schedule key, revision), reading those that are not here."""
+        """Return what is kept of each (schedule key, revision), reading those that are not here."""
         missing = set(keys) - self._found.keys()
         if missing:
             rows = _REVISIONS.run(tx, sorted(missing)).all()
-            self._found.update(((row.schedule_key, row.revision), (row.data, row.env)) for row in rows)
+            self._found.update(
+                (
+                    (row.schedule_key, row.revision),
+                    Kept(row.data, row.env, row.id.partition(DELETED_MARK)[0]),
+                )
+                for row in rows
+            )
         found = {key: self._found[key] for key in keys if key in self._found}
         for key in found:
             self._found.move_to_end(key)
@@ -155,7 +172,7 @@ def taken(tx: Transaction, cache: RevisionCache, runs: Sequence[Taken]) -> list[
             root_id=one.run_id,
             handler_id=one.new.handler_id,
             handler_version=one.new.handler_version,
-            data=shared[_revision_of(one.new)][0],
+            data=shared[_revision_of(one.new)].data,
             attempt=1,
             slot_at=one.new.slot_at,
             schedule_id=one.schedule_id,
@@ -163,7 +180,7 @@ def taken(tx: Transaction, cache: RevisionCache, runs: Sequence[Taken]) -> list[
             timeout=one.new.timeout,
             not_before=one.new.not_before,
             claimed_at=tx.now,
-            env=shared[_revision_of(one.new)][1],
+            env=shared[_revision_of(one.new)].env,
         )
         for one in runs
     ]
@@ -177,7 +194,8 @@ def _revision_of(new: NewRun) -> tuple[int, int]:
 
 
 def _claimed(row: Row[Any], own: dict[int, str], shared: dict[tuple[int, int], Kept]) -> ClaimedRun:
-    data, env = shared.get((row.schedule_key, row.revision), ("{}", None))
+    kept = shared.get((row.schedule_key, row.revision))
+    data = "{}" if kept is None else kept.data
     return ClaimedRun(
         run_id=row.id,
         fence=row.fence,
@@ -187,10 +205,10 @@ def _claimed(row: Row[Any], own: dict[int, str], shared: dict[tuple[int, int], K
         data=own[row.id] if row.has_data else data,
         attempt=row.attempt,
         slot_at=row.slot_at,
-        schedule_id=row.schedule_id,
+        schedule_id=None if kept is None else kept.schedule_id,
         idempotency_key=row.occurrence_key.rsplit(":", 1)[0],
         timeout=row.timeout,
         not_before=row.not_before,
         claimed_at=row.started_at,
-        env=env,
+        env=None if kept is None else kept.env,
     )

@@ -34,14 +34,13 @@ def finish(
 
     ``notify_url`` is told of schedules that begin to fail or recover and that name nobody themselves.
     """
-    rows = runs.held(tx, holder, {ending.run_id: ending.fence for ending in endings})
+    rows = runs.finish(tx, holder, endings)
     accepted = [ending for ending in endings if ending.run_id in rows]
     for ending in endings:
         if ending.run_id not in rows:
             logger.warning("run %s was lost meanwhile; its result is dropped", ending.run_id)
     if not accepted:
         return set()
-    runs.finish(tx, holder, accepted)
     whole = runs.whole(tx, [ending.run_id for ending in accepted if ending.status.is_trouble and ending.retry])
     again = [_next_attempt(tx, whole.get(ending.run_id), ending) for ending in accepted]
     new_runs.insert_many(tx, [new for new in again if new is not None])
@@ -53,6 +52,7 @@ def finish(
                 ending.status,
                 started_at=ending.started_at,
                 finished_at=ending.finished_at,
+                was_running=True,
                 retry_at=None if new is None else new.not_before,
             )
             for ending, new in zip(accepted, again, strict=True)

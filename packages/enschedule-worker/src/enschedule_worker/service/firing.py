@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter as Tally
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, false, null, or_, select, true, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Row, Select, bindparam, or_, select, true, update
 
 from enschedule_core import triggers
 from enschedule_core.clock import from_micros, to_micros
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schedule import CatchUpMode, Overlap, Policies, SkipReason
 from enschedule_worker.service.claiming import Taken
+from enschedule_worker.service.fired_batch import Batch, FreePlaces, Moved
 from enschedule_worker.service.slots import ON_TIME, Plan, plan
 from enschedule_worker.store import bulk, halt, limits, new_runs, queue, recent, runs, skips, state
-from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Handler, Schedule
 from enschedule_worker.store.tables import table_of
@@ -54,25 +52,6 @@ def _policy_columns(text: str) -> dict[str, Any]:
     return new_runs.policy_columns(json.loads(text))
 
 
-@dataclass(frozen=True, slots=True)
-class FreePlaces:
-    """The worker that fires, if nothing waits for its places: it takes at once what it fires, up to ``places`` runs.
-
-    Such a run begins as ``running``, which saves its way through the queue. ``lease`` is in microseconds.
-    """
-
-    holder: runs.Holder
-    offers: queue.Offers
-    reach: Reach
-    places: int
-    lease: int
-
-    def may_take(self, new: new_runs.NewRun) -> bool:
-        """Return whether this worker may run it without asking what else goes on."""
-        mine = (new.handler_id, new.handler_version) in self.offers and self.reach.is_open(new.binding)
-        return mine and not new.limited and not new.serial
-
-
 @dataclass(slots=True)
 class Fired:
     """How many schedules were looked at, how many runs wait in the queue now, and those that were taken at once.
@@ -91,8 +70,8 @@ def fire_due(tx: Transaction, *, kinds: Collection[str], limit: int, free: FreeP
 
     As many ``looked`` at as ``limit`` means that there may be more.
     """
-    rows = tx.execute(_due(frozenset(kinds)), {"now": tx.now, "most": limit}).all()
-    batch = _Batch(free)
+    rows = _looking(frozenset(kinds)).run(tx, now=tx.now, most=limit).all()
+    batch = Batch(free)
     for row in sorted(rows, key=lambda found: found.key):
         try:
             _fire(tx, batch, row)
@@ -104,6 +83,10 @@ def fire_due(tx: Transaction, *, kinds: Collection[str], limit: int, free: FreeP
 
 
 @lru_cache(maxsize=8)
+def _looking(kinds: frozenset[str]) -> bulk.Statement:
+    return bulk.Statement(lambda _: _due(kinds))
+
+
 def _due(kinds: frozenset[str]) -> Select[Any]:
     return (
         _ROWS.where(_TABLE.c.fire_at <= bindparam("now"), _is_one_of(kinds), ~halt.is_on())
@@ -141,113 +124,14 @@ def fire_missed(tx: Transaction, row: Row[Any], *, mode: CatchUpMode) -> None:
 
     For a resume: the row's pause must be lifted in the same transaction, before or after.
     """
-    batch = _Batch()
+    batch = Batch()
     found = tx.execute(_ROWS.where(_TABLE.c.key == row.key)).one()
     _fire(tx, batch, found, mode=mode, reason=SkipReason.PAUSED)
     batch.write(tx, guarded=False)
 
 
-class _Moved(NamedTuple):
-    """A schedule whose ``due_at`` moves on, as it was (``revision``, ``due_at``) and as it becomes."""
-
-    key: int
-    revision: int
-    due_at: int | None
-    fired: int
-    next_at: int | None
-    recent: str
-    started: int = 0
-
-
-def _move_statement(dialect: str, *, guarded: bool) -> Executable:
-    kinds = {name: bulk.TEXT if name == "recent" else bulk.NUMBER for name in _Moved._fields}
-    found = bulk.rows(dialect, **kinds).c
-    guard = (_TABLE.c.due_at == found.v_due_at, _TABLE.c.paused == false()) if guarded else ()
-    return (
-        update(_TABLE)
-        .where(_TABLE.c.key == found.v_key, _TABLE.c.revision == found.v_revision, *guard)
-        .values(
-            due_at=found.v_next_at,
-            fire_at=found.v_next_at,
-            slots_fired=_TABLE.c.slots_fired + found.v_fired,
-            open_runs=_TABLE.c.open_runs + found.v_fired,
-            running_runs=_TABLE.c.running_runs + found.v_started,
-            recent=found.v_recent,
-            broken_reason=null(),
-            faults=0,
-        )
-    )
-
-
-_MOVE = bulk.Statement(partial(_move_statement, guarded=False))
-_MOVE_GUARDED = bulk.Statement(partial(_move_statement, guarded=True))
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one firing writes, collected so that it is a few statements however many schedules are due.
-
-    ``alone`` are the runs, with their schedules' ids, that no other run of their schedule has to wait for or precede.
-    """
-
-    free: FreePlaces | None = None
-    new: list[new_runs.NewRun] = field(default_factory=list)
-    alone: list[tuple[new_runs.NewRun, str]] = field(default_factory=list)
-    moved: list[_Moved] = field(default_factory=list)
-    taken: list[Taken] = field(default_factory=list)
-
-    def write(self, tx: Transaction, *, guarded: bool = True) -> None:
-        if not self.moved:
-            return
-        there = Tally(run.schedule_key for run in self._insert(tx))
-        started = Tally(taken.new.schedule_key for taken in self.taken)
-        moved = [
-            row._replace(fired=row.fired - there[row.key], started=started[row.key]) if there or started else row
-            for row in self.moved
-        ]
-        done = (_MOVE_GUARDED if guarded else _MOVE).changed(tx, moved)
-        if done != len(moved):
-            raise RuntimeError(f"moved {done} of {len(moved)} locked schedules")
-
-    def _insert(self, tx: Transaction) -> list[new_runs.NewRun]:
-        """Insert the runs and return those that were there already: the clock went back, and their slots came again."""
-        taken = self._choose()
-        waiting = self.new + [new for new, _ in self.alone if new not in taken]
-        try:
-            with tx.connection.begin_nested():
-                self.taken = self._take(tx, taken)
-                new_runs.insert_many(tx, waiting)
-            self.new = waiting
-            return []
-        except IntegrityError:
-            self.new, self.taken = [*waiting, *taken], []
-            there = new_runs.existing(tx, [run.occurrence_key for run in self.new])
-            if not there:
-                raise
-            new_runs.insert_many(tx, [run for run in self.new if run.occurrence_key not in there])
-            logger.warning("slots that had their runs already came again: %s", ", ".join(sorted(there)))
-            return [run for run in self.new if run.occurrence_key in there]
-
-    def _choose(self) -> dict[new_runs.NewRun, str]:
-        """Return the runs to take at once, in the order of the queue, with their schedules' ids."""
-        if self.free is None or self.free.places <= 0:
-            return {}
-        fitting = [(new, id) for new, id in self.alone if self.free.may_take(new)]
-        fitting.sort(key=lambda one: (one[0].rank, one[0].not_before))
-        return dict(fitting[: self.free.places])
-
-    def _take(self, tx: Transaction, chosen: Mapping[new_runs.NewRun, str]) -> list[Taken]:
-        if self.free is None or not chosen:
-            return []
-        holder = self.free.holder
-        ids = new_runs.insert_running(
-            tx, list(chosen), worker_id=holder.worker_id, instance=holder.instance_id, lease=self.free.lease
-        )
-        return [Taken(run_id, new, schedule_id) for run_id, (new, schedule_id) in zip(ids, chosen.items(), strict=True)]
-
-
 def _fire(
-    tx: Transaction, batch: _Batch, row: Row[Any], *, mode: CatchUpMode | None = None, reason: SkipReason | None = None
+    tx: Transaction, batch: Batch, row: Row[Any], *, mode: CatchUpMode | None = None, reason: SkipReason | None = None
 ) -> None:
     if row.paused and mode is None:
         _end_pause(tx, row)
@@ -267,7 +151,7 @@ def _fire(
 
 
 def _carry_out(
-    tx: Transaction, batch: _Batch, row: Row[Any], found: Plan, skipped: list[skips.Skipped], policies: Policies
+    tx: Transaction, batch: Batch, row: Row[Any], found: Plan, skipped: list[skips.Skipped], policies: Policies
 ) -> None:
     trigger = trigger_of(row.trigger)
     slots, serial = _after_overlap(tx, row, list(found.run), policies.overlap)
@@ -286,7 +170,7 @@ def _carry_out(
     else:
         batch.new += made
     batch.moved.append(
-        _Moved(
+        Moved(
             row.key, row.revision, row.due_at, len(slots), None if next_at is None else to_micros(next_at), recent=rail
         )
     )

@@ -8,6 +8,7 @@ ones of SQLAlchemy, written once. Values given row by row cost three times as mu
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -54,6 +55,14 @@ _SOURCES: dict[str, tuple[str, dict[Kind, str], str]] = {
 }
 
 
+_SQLITE_RETURNS = sqlite3.sqlite_version_info >= (3, 35)
+
+
+def returns(dialect: str) -> bool:
+    """Return whether the database says which rows a statement has changed or inserted; else they are asked for."""
+    return dialect == "postgresql" or (dialect == "sqlite" and _SQLITE_RETURNS)
+
+
 def rows(dialect: str, **columns: Kind) -> Subquery:
     """Return the parameter ``rows`` as a table with ``columns``, in the order in which each row lists its values."""
     column_of, types, source = _SOURCES.get(dialect, _SOURCES["mysql"])
@@ -67,7 +76,8 @@ def rows(dialect: str, **columns: Kind) -> Subquery:
 class Statement:
     """A statement of SQLAlchemy that is compiled once for each dialect and then costs only its execution.
 
-    ``build`` makes it for the name of a dialect. Its results are the driver's rows, without SQLAlchemy's types.
+    ``build`` makes it for the name of a dialect. Its results are the driver's rows, without SQLAlchemy's types. Where a
+    dialect writes values into the text (SQL Server the number of rows), it is an ordinary statement each time.
     """
 
     def __init__(self, build: Callable[[str], Executable]) -> None:
@@ -79,6 +89,8 @@ class Statement:
         if values is not None:
             named[ROWS] = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
         sql, order, constants = self._compiled(tx.connection.dialect)
+        if sql is None:
+            return tx.execute(self._build(tx.dialect), named)
         given = constants | named
         parameters = given if order is None else tuple(given[name] for name in order)
         return tx.connection.exec_driver_sql(sql, parameters)
@@ -87,9 +99,11 @@ class Statement:
         """Execute it for ``values`` and return how many rows it changed; nothing is done for none."""
         return self.run(tx, values, **named).rowcount if values else 0
 
-    def _compile(self, dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Any]]:
+    def _compile(self, dialect: Dialect) -> tuple[str | None, list[str] | None, dict[str, Any]]:
         built: Any = self._build(dialect.name)
         made: Compiled = built.compile(dialect=dialect)
+        if getattr(made, "literal_execute_params", None) or getattr(made, "post_compile_params", None):
+            return None, None, {}
         constants = {name: _plain(value) for name, value in (made.params or {}).items() if value is not None}
         return str(made), getattr(made, "positiontup", None), constants
 

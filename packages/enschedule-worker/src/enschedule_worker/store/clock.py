@@ -45,11 +45,17 @@ class DatabaseClock:
     """The clock of the database server (on SQLite, of this process through a registered function)."""
 
     def __init__(self, dialect: str) -> None:
+        self._is_ours = dialect == "sqlite"
         self._statement = select(_expression(dialect))
+        self._sql: str | None = None  # compiled at the first look: this is asked in every transaction
 
     def read(self, connection: Connection) -> int:
-        """Ask the database."""
-        return int(connection.execute(self._statement).scalar_one())
+        """Ask the database; SQLite would only ask this process again."""
+        if self._is_ours:
+            return sqlite_now()
+        if self._sql is None:
+            self._sql = str(self._statement.compile(connection, compile_kwargs={"literal_binds": True}))
+        return int(connection.exec_driver_sql(self._sql).scalar_one())
 
 
 class ManualClock:

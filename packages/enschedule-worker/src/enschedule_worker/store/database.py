@@ -8,10 +8,8 @@ waits a millisecond there, where ``busy_timeout`` alone let it starve for second
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -21,22 +19,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from enschedule_core.errors import Unavailable
-from enschedule_worker.store import connect, troubles
-from enschedule_worker.store.clock import (
-    SQLITE_FUNCTION,
-    Clock,
-    DatabaseClock,
-    sqlite_now,
-)
+from enschedule_worker.store import connect, sqlite_file, troubles
+from enschedule_worker.store.clock import Clock, DatabaseClock
 from enschedule_worker.store.listen import Announcer
 from enschedule_worker.store.seal import Keyring
+from enschedule_worker.store.sqlite_file import AGAIN, GLANCES, WRITES, FairLock, busy
 
 T = TypeVar("T")
-_WRITE = "enschedule_write"
-_PATIENCE = "enschedule_patience"
-BEGIN_WRITING = "BEGIN IMMEDIATE"
-_PATIENCE_SECONDS = 30.0
-_AGAIN = "Try again in a few seconds."
 _TRIES = 6
 _FIRST_PAUSE_SECONDS = 0.02
 
@@ -47,43 +36,6 @@ class Undone(Unavailable):
 
 class Collided(Undone):
     """The transaction made a row that another one made at the same time; the same again will see that one."""
-
-
-class FairLock:
-    """A lock that is handed on in the order of asking; ``threading.Lock`` lets a busy thread overtake for ever.
-
-    Who waits longer than ``patience_seconds`` gets :class:`Unavailable`: behind a database that somebody else keeps
-    locked, each waiter would else wait as long again as the one before it.
-    """
-
-    def __init__(self, patience_seconds: float = _PATIENCE_SECONDS) -> None:
-        self._patience_seconds = patience_seconds
-        self._guard = threading.Lock()
-        self._held = False
-        self._waiting: deque[threading.Lock] = deque()
-
-    def __enter__(self) -> None:
-        with self._guard:
-            if not self._held:
-                self._held = True
-                return
-            turn = threading.Lock()
-            turn.acquire()
-            self._waiting.append(turn)
-        if turn.acquire(timeout=self._patience_seconds):
-            return
-        with self._guard:
-            if turn not in self._waiting:  # it was handed on at the last moment
-                return
-            self._waiting.remove(turn)
-        raise _busy()
-
-    def __exit__(self, *_: object) -> None:
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._held = False
 
 
 class Transaction:
@@ -151,7 +103,7 @@ class Database:
         self.announcer = Announcer(engine.dialect.name)
         if engine.dialect.name == "sqlite":
             self._writers = FairLock()
-            _prepare_sqlite(engine)
+            sqlite_file.prepare(engine)
         else:
             connect.prepare(engine)
             _prepare_server(engine)
@@ -190,6 +142,17 @@ class Database:
             yield Transaction(connection, self.clock, self.keyring)
 
     @contextmanager
+    def glance(self) -> Iterator[Transaction]:
+        """Open a transaction for a few SELECTs of the engine, between two that may write.
+
+        As :meth:`read`, but nothing keeps it from writing: on SQLite, its connection stays prepared for the next turn.
+        """
+        with _answering(), self.engine.connect() as raw:
+            connection = raw.execution_options(**{GLANCES: True})
+            with connection.begin():
+                yield Transaction(connection, self.clock, self.keyring)
+
+    @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Open a transaction that may write; it is committed at the end of the block, undone on any error.
 
@@ -197,7 +160,7 @@ class Database:
         whole block may be tried again at once (see :meth:`retrying`).
         """
         with _answering() as answering, self._writers, self.engine.connect() as raw:
-            connection = raw.execution_options(**{_WRITE: True})
+            connection = raw.execution_options(**{WRITES: True})
             with connection.begin():
                 transaction = Transaction(connection, self.clock, self.keyring)
                 yield transaction
@@ -256,17 +219,17 @@ def _answering() -> Iterator[_Answering]:
     except DBAPIError as problem:
         raise (_meaning(problem, committing=state.committing) or problem) from problem
     except PoolTimeoutError as problem:
-        raise Unavailable("Too many requests wait for the database.", hint=_AGAIN) from problem
+        raise Unavailable("Too many requests wait for the database.", hint=AGAIN) from problem
 
 
 def _meaning(problem: DBAPIError, *, committing: bool) -> Unavailable | None:
     match troubles.classify(problem):
         case troubles.Trouble.UNDONE:
-            return Undone("The database is busy; nothing was changed.", hint=_AGAIN)
+            return Undone("The database is busy; nothing was changed.", hint=AGAIN)
         case troubles.Trouble.COLLIDED:
-            return Collided("Somebody else made the same at the same time.", hint=_AGAIN)
+            return Collided("Somebody else made the same at the same time.", hint=AGAIN)
         case troubles.Trouble.BUSY:
-            return _busy()
+            return busy()
         case troubles.Trouble.GONE:
             return _gone(problem, committing=committing)
         case _:
@@ -279,11 +242,7 @@ def _gone(problem: DBAPIError, *, committing: bool) -> Unavailable:
     if committing:
         lost = "The connection to the database was lost; whether the change was made is not known."
         return Unavailable(lost, hint="Look first, then try again.")
-    return Undone("The connection to the database was lost.", hint=_AGAIN)
-
-
-def _busy() -> Unavailable:
-    return Unavailable("The database is busy; nothing was changed.", hint=_AGAIN)
+    return Undone("The connection to the database was lost.", hint=AGAIN)
 
 
 def _prepare_server(engine: Engine) -> None:
@@ -293,7 +252,7 @@ def _prepare_server(engine: Engine) -> None:
         @event.listens_for(engine, "begin")
         def begun_postgresql(connection: Connection) -> None:
             raw: Any = connection.connection.dbapi_connection
-            reads = not connection.get_execution_options().get(_WRITE)
+            reads = not connection.get_execution_options().get(WRITES)
             if raw.read_only is not reads:  # part of the driver's BEGIN, and so for nothing
                 raw.read_only = reads
 
@@ -301,80 +260,5 @@ def _prepare_server(engine: Engine) -> None:
 
         @event.listens_for(engine, "begin")
         def begun_mysql(connection: Connection) -> None:
-            if not connection.get_execution_options().get(_WRITE):
+            if not connection.get_execution_options().get(WRITES):
                 connection.exec_driver_sql("START TRANSACTION READ ONLY")
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    """Give every connection its pragmas and the clock, and begin transactions the way each of them needs."""
-
-    @event.listens_for(engine, "connect")
-    def connected(raw: Any, _: object) -> None:
-        raw.isolation_level = None  # the driver's own BEGIN comes too late and is always deferred
-        raw.create_function(SQLITE_FUNCTION, 0, sqlite_now)
-        cursor = raw.cursor()
-        _switch_to_wal(cursor)
-        for pragma in (
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "cache_size=-16000",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        writes = bool(connection.get_execution_options().get(_WRITE))
-        if connection.info.get(_WRITE) is not writes:
-            patience = _patience(connection)  # asked before it is changed
-            connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={0 if writes else patience}")
-            connection.info[_WRITE] = writes
-        if writes:
-            _begin_writing(connection)
-        else:
-            connection.exec_driver_sql("BEGIN")
-
-
-def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    """Let readers and the writer go on beside each other.
-
-    Of several programs that open a new file at once, SQLite refuses all but one without waiting as it was told to.
-    """
-    until = time.monotonic() + cursor.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as problem:
-            if "locked" not in str(problem) or time.monotonic() > until:
-                raise
-            time.sleep(random.uniform(0.001, 0.005))  # noqa: S311 - no secret
-        else:
-            return
-
-
-def _patience(connection: Connection) -> int:
-    """Return for how many milliseconds this connection was told to wait for others, before it was told otherwise."""
-    if _PATIENCE not in connection.info:
-        connection.info[_PATIENCE] = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-    return int(connection.info[_PATIENCE])
-
-
-def _begin_writing(connection: Connection) -> None:
-    """Take the write lock of the file, looking for it every millisecond.
-
-    SQLite itself waits longer and longer between two looks, so a process that writes all the time would never be met
-    in one of its short pauses by another one, whose heartbeats then come too late.
-    """
-    raw: Any = connection.connection.dbapi_connection
-    until = time.monotonic() + _patience(connection) / 1000
-    while time.monotonic() < until:
-        try:
-            raw.execute(BEGIN_WRITING)
-        except sqlite3.OperationalError as problem:
-            if "locked" not in str(problem):
-                raise
-            time.sleep(random.uniform(0.0005, 0.0015))  # noqa: S311 - no secret
-        else:
-            return
-    connection.exec_driver_sql(BEGIN_WRITING)

@@ -14,12 +14,17 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Executable, Row, bindparam, false, insert, literal, literal_column, select
+from sqlalchemy import BigInteger, Executable, Row, bindparam, false, insert, literal, literal_column, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_worker.store import bulk, limits, standing
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models import Run, RunDetail
+from enschedule_worker.store.tables import table_of
+
+_R = table_of(Run).c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,8 @@ _KINDS = {name: bulk.TEXT if name in _TEXTS else bulk.FLAG if name in _FLAGS els
 _values = attrgetter(*_COLUMNS)
 
 
-def _insert_statement(dialect: str, *, running: bool) -> Executable:
+def _insert_statement(dialect: str, *, running: bool = False, unless_there: bool = False) -> Executable:
+    """Return the statement that inserts rows; those that must be new, or are left out, are returned where that goes."""
     found = bulk.rows(dialect, **_KINDS).c
     constants: dict[str, Any] = dict.fromkeys(("output_bytes", "output_lines"), literal_column("0"))
     constants |= dict.fromkeys(("has_data", "output_truncated"), false())
@@ -79,10 +85,20 @@ def _insert_statement(dialect: str, *, running: bool) -> Executable:
     else:
         constants |= {"status": literal(RunStatus.QUEUED.value), "fence": literal_column("0")}
     given = select(*(found[f"v_{name}"] for name in _COLUMNS), *constants.values())
-    return insert(Run).from_select([*_COLUMNS, *constants], given, include_defaults=False)
+    names = [*_COLUMNS, *constants]
+    if not (running or unless_there) or not bulk.returns(dialect):
+        return insert(Run).from_select(names, given, include_defaults=False)
+    made: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table_of(Run))
+    # "where true", or SQLite would take ON for the condition of a join
+    statement = made.from_select(names, given.where(true()), include_defaults=False)
+    returning: Executable = statement.on_conflict_do_nothing(index_elements=["occurrence_key"]).returning(
+        _R.occurrence_key, _R.id
+    )
+    return returning
 
 
-_INSERT = bulk.Statement(partial(_insert_statement, running=False))
+_INSERT = bulk.Statement(_insert_statement)
+_INSERT_UNLESS_THERE = bulk.Statement(partial(_insert_statement, unless_there=True))
 _INSERT_RUNNING = bulk.Statement(partial(_insert_statement, running=True))
 
 
@@ -133,18 +149,51 @@ def insert_many(tx: Transaction, runs: Sequence[NewRun]) -> None:
             _insert(tx, new)
 
 
-def insert_running(tx: Transaction, runs: Sequence[NewRun], *, worker_id: str, instance: str, lease: int) -> list[int]:
-    """Insert runs that their worker fires and claims at once, and return their ids in this order.
+def insert_unless_there(tx: Transaction, runs: Sequence[NewRun]) -> Sequence[NewRun]:
+    """Insert those of ``runs`` whose occurrence key no run has, and return the others. Only without own data."""
+    return _unless_there(tx, _INSERT_UNLESS_THERE, runs, {})[1]
+
+
+def insert_running(
+    tx: Transaction, runs: Sequence[NewRun], *, worker_id: str, instance: str, lease: int
+) -> tuple[dict[str, int], Sequence[NewRun]]:
+    """Insert runs that their worker fires and claims at once, unless there is one with their occurrence key.
 
     What a claim would set is set: fence 1, and a lease of ``lease`` microseconds. Only for runs without own data.
+    Returns the ids by occurrence key, and those that were there.
     """
-    if not runs:
-        return []
     holding = {"worker_id": worker_id, "worker_instance": instance}
-    _INSERT_RUNNING.run(tx, [_values(new) for new in runs], started_at=tx.now, lease_until=tx.now + lease, **holding)
-    found = _IDS.run(tx, [(new.occurrence_key,) for new in runs]).all()
-    ids = {row.occurrence_key: int(row.id) for row in found}
-    return [ids[new.occurrence_key] for new in runs]
+    return _unless_there(tx, _INSERT_RUNNING, runs, {"started_at": tx.now, "lease_until": tx.now + lease, **holding})
+
+
+def _unless_there(
+    tx: Transaction, statement: bulk.Statement, runs: Sequence[NewRun], named: dict[str, Any]
+) -> tuple[dict[str, int], Sequence[NewRun]]:
+    if not runs:
+        return {}, []
+    if bulk.returns(tx.dialect):
+        rows = statement.run(tx, [_values(new) for new in runs], **named).all()
+    else:
+        rows = _first_seen(tx, statement, runs, named)
+    ids = {row.occurrence_key: int(row.id) for row in rows}
+    return ids, [new for new in runs if new.occurrence_key not in ids]
+
+
+def _first_seen(
+    tx: Transaction, statement: bulk.Statement, runs: Sequence[NewRun], named: dict[str, Any]
+) -> Sequence[Row[Any]]:
+    """Insert as :func:`_unless_there` does, where the database does not say what it has inserted; return those rows."""
+    there: set[str] = set()
+    try:
+        with tx.connection.begin_nested():
+            statement.run(tx, [_values(new) for new in runs], **named)
+    except IntegrityError:
+        there = existing(tx, [new.occurrence_key for new in runs])
+        if not there:
+            raise
+        statement.changed(tx, [_values(new) for new in runs if new.occurrence_key not in there], **named)
+    made = [(new.occurrence_key,) for new in runs if new.occurrence_key not in there]
+    return _IDS.run(tx, made).all()
 
 
 def existing(tx: Transaction, occurrence_keys: Collection[str]) -> set[str]:

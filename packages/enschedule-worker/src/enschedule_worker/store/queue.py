@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Row, Select, and_, bindparam, exists, false, or_, select
@@ -26,7 +27,7 @@ _SCHEDULES = table_of(Schedule)
 _DETAILS = table_of(RunDetail)
 _R = _RUNS.c
 _STATUSES_OPEN = tuple(sorted(OPEN))
-_CLAIMED_COLUMNS = [
+TAKEN = (
     "id",
     "occurrence_key",
     "schedule_key",
@@ -41,7 +42,9 @@ _CLAIMED_COLUMNS = [
     "not_before",
     "started_at",
     "fence",
-]
+    "rank",
+)
+"""What an executor needs of a claimed run, and its place in the queue."""
 
 
 _PICKED = ("id", "schedule_key", "handler_id", "handler_version", "binding", "limited", "concurrency_group")
@@ -66,7 +69,10 @@ def pick(
     """
     if limit <= 0 or not offers:
         return []
-    statement, values = _pick(offers, refused), {"now": tx.now, "most": limit}
+    values: dict[str, Any] = {"now": tx.now, "most": limit}
+    if not not_roots and not besides and only is None:
+        return list(_picking(offers, refused).run(tx, **values))
+    statement = _pick(offers, refused)
     if not_roots:
         statement = statement.where(or_(_R.root_id.is_(None), _R.root_id.not_in(sorted(not_roots))))
     if besides:
@@ -74,6 +80,11 @@ def pick(
     if only is not None:
         statement = statement.where(only)
     return list(tx.execute(statement, values))
+
+
+@lru_cache(maxsize=64)
+def _picking(offers: Offers, refused: frozenset[int]) -> bulk.Statement:
+    return bulk.Statement(lambda _: _pick(offers, refused))
 
 
 @lru_cache(maxsize=64)
@@ -101,18 +112,18 @@ def _pick(offers: Offers, refused: frozenset[int]) -> Select[Any]:
 
 
 def taken(tx: Transaction, run_ids: Sequence[tuple[int]]) -> Sequence[Row[Any]]:
-    """Return what an executor needs of claimed runs, in the order of the queue, with the schedule's public id."""
-    return _TAKEN.run(tx, run_ids).all()
+    """Return what an executor needs of claimed runs, in the order of the queue."""
+    return in_order(_TAKEN.run(tx, run_ids).all())
+
+
+def in_order(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """Return rows with the columns :data:`TAKEN` in the order of the queue."""
+    return sorted(rows, key=attrgetter("rank", "not_before", "id"))
 
 
 def _taken_statement(dialect: str) -> Executable:
     found = bulk.rows(dialect, id=bulk.NUMBER).c
-    return (
-        select(*(_R[name] for name in _CLAIMED_COLUMNS), _SCHEDULES.c.id.label("schedule_id"))
-        .select_from(_RUNS.outerjoin(_SCHEDULES, _SCHEDULES.c.key == _R.schedule_key))
-        .where(_R.id.in_(select(found.v_id)))
-        .order_by(_R.rank, _R.not_before, _R.id)
-    )
+    return select(*(_R[name] for name in TAKEN)).where(_R.id.in_(select(found.v_id)))
 
 
 _TAKEN = bulk.Statement(_taken_statement)

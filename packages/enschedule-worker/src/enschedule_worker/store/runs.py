@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Executable, Row, Update, and_, bindparam, insert, null, select, update
+from sqlalchemy import Executable, Row, and_, bindparam, insert, null, select, update
 from sqlalchemy import delete as sql_delete
 
 from enschedule_core.run import OPEN, OutcomeKind, RunStatus
@@ -69,17 +69,18 @@ def claim(tx: Transaction, holder: Holder, chosen: Collection[int], *, lease: in
         return []
     holding = {"worker": holder.worker_id, "instance": holder.instance_id}
     ids = [(run_id,) for run_id in chosen]
-    changed = _CLAIM.changed(tx, ids, now=tx.now, lease_until=tx.now + lease, **holding)
+    made = _CLAIM.run(tx, ids, now=tx.now, lease_until=tx.now + lease, **holding)
+    rows = queue.in_order(made.all()) if made.returns_rows else queue.taken(tx, ids)
+    changed = len(rows) if made.returns_rows else made.rowcount
     if changed != len(ids):
         raise RuntimeError(f"claimed {changed} of {len(ids)} locked runs")
-    rows = queue.taken(tx, ids)
     standing.claimed(tx, standing.tally(row.schedule_key for row in rows))
     return rows
 
 
 def _claim_statement(dialect: str) -> Executable:
     found = bulk.rows(dialect, id=bulk.NUMBER).c
-    return (
+    statement = (
         update(_RUNS)
         .where(_R.id == found.v_id, _R.status == RunStatus.QUEUED)
         .values(
@@ -91,6 +92,7 @@ def _claim_statement(dialect: str) -> Executable:
             started_at=bindparam("now"),
         )
     )
+    return statement.returning(*(_R[name] for name in queue.TAKEN)) if bulk.returns(dialect) else statement
 
 
 _CLAIM = bulk.Statement(_claim_statement)
@@ -134,24 +136,14 @@ def held(tx: Transaction, holder: Holder, fences: dict[int, int]) -> dict[int, R
     return {row.id: row for row in rows if row.fence == fences[row.id]}
 
 
-_NARROW = (
-    "id",
-    "fence",
-    "status",
-    "schedule_key",
-    "root_id",
-    "slot_at",
-    "queued_at",
-    "not_before",
-    "started_at",
-    "depth",
-)
+_LASTING = ("id", "fence", "schedule_key", "root_id", "slot_at", "queued_at", "not_before", "depth")
+"""What the end of a run does not change."""
 
 
 def _held_statement(dialect: str) -> Executable:
     found = bulk.rows(dialect, id=bulk.NUMBER).c
     return (
-        select(*(_R[name] for name in _NARROW))
+        select(*(_R[name] for name in _LASTING))
         .where(
             _R.id.in_(select(found.v_id)), _R.status == RunStatus.RUNNING, _R.worker_instance == bindparam("instance")
         )
@@ -170,11 +162,17 @@ def whole(tx: Transaction, run_ids: Collection[int]) -> dict[int, Row[Any]]:
     return {row.id: row for row in tx.execute(select(*_R).where(_R.id.in_(sorted(run_ids))))}
 
 
-def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending]) -> None:
-    """Write the endings of runs that :func:`held` has just confirmed and locked, in one statement."""
-    done = _FINISH.changed(tx, [_finish_values(ending) for ending in endings], instance=holder.instance_id)
-    if done != len(endings):
-        raise RuntimeError(f"finished {done} of {len(endings)} locked runs")
+def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending]) -> dict[int, Row[Any]]:
+    """Write the endings of those runs that this holder still holds, and return these runs: what lasts of their rows."""
+    values = [_finish_values(ending) for ending in sorted(endings, key=attrgetter("run_id"))]
+    if bulk.returns(tx.dialect):
+        rows = {row.id: row for row in _FINISH.run(tx, values, instance=holder.instance_id).all()}
+    else:
+        rows = held(tx, holder, {ending.run_id: ending.fence for ending in endings})
+        values = [one for one in values if one[0] in rows]
+        done = _FINISH.changed(tx, values, instance=holder.instance_id)
+        if done != len(values):
+            raise RuntimeError(f"finished {done} of {len(values)} locked runs")
     details = [
         {
             "run_id": e.run_id,
@@ -183,9 +181,10 @@ def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending]) -> None:
             "note": e.note,
         }
         for e in endings
-        if e.result is not None or e.traceback is not None or e.note is not None
+        if e.run_id in rows and (e.result is not None or e.traceback is not None or e.note is not None)
     ]
     _store_details(tx, details)
+    return rows
 
 
 _FINISH_COLUMNS = {
@@ -202,9 +201,9 @@ _FINISH_COLUMNS = {
 _finish_values = attrgetter("run_id", "fence", *_FINISH_COLUMNS)
 
 
-def _finish_statement(dialect: str) -> Update:
+def _finish_statement(dialect: str) -> Executable:
     found = bulk.rows(dialect, run_id=bulk.NUMBER, fence=bulk.NUMBER, **_FINISH_COLUMNS).c
-    return (
+    statement = (
         update(_RUNS)
         .where(
             _R.id == found.v_run_id,
@@ -214,6 +213,7 @@ def _finish_statement(dialect: str) -> Update:
         )
         .values(lease_until=null(), **{name: found[f"v_{name}"] for name in _FINISH_COLUMNS})
     )
+    return statement.returning(*(_R[name] for name in _LASTING)) if bulk.returns(dialect) else statement
 
 
 _FINISH = bulk.Statement(_finish_statement)

@@ -42,8 +42,12 @@ class End:
         finished_at: int,
         started_at: int | None = None,
         retry_at: int | None = None,
+        was_running: bool | None = None,
     ) -> Self:
-        """Return the end of the run whose row, as it was before, is ``row``."""
+        """Return the end of the run whose row, as it was before, is ``row``.
+
+        What ``started_at`` and ``was_running`` say need not be in it.
+        """
         started = row.started_at if started_at is None else started_at
         return cls(
             schedule_key=row.schedule_key,
@@ -53,7 +57,7 @@ class End:
             status=status,
             finished_at=finished_at,
             duration=None if started is None else finished_at - started,
-            was_running=row.status == RunStatus.RUNNING,
+            was_running=row.status == RunStatus.RUNNING if was_running is None else was_running,
             retry_at=retry_at,
             depth=row.depth,
         )

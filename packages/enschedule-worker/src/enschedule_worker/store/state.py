@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import ScalarSelect, delete, insert, select, update
+from sqlalchemy import ScalarSelect, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from enschedule_worker.store.database import Transaction
@@ -14,8 +14,11 @@ from enschedule_worker.store.tables import insert_unless_there
 
 def get(tx: Transaction, name: str) -> str | None:
     """Return a value, ``None`` if there is none."""
-    found: str | None = tx.execute(select(State.value).where(State.name == name)).scalar()
+    found: str | None = tx.execute(_GET, {"asked": name}).scalar()
     return found
+
+
+_GET = select(State.value).where(State.name == bindparam("asked"))
 
 
 def value_of(name: str) -> ScalarSelect[str]:
