@@ -121,6 +121,14 @@ def test_a_backup_is_whole_while_somebody_writes(database: Path) -> None:
     assert left == set()
 
 
+def test_a_backup_says_that_the_key_is_not_in_it(database: Path) -> None:
+    assert "The key" not in back_up("copy.db")[1]
+    key = database.with_name("enschedule.db.key")
+    key.write_text("a key")
+    code, said = back_up("copy.db", "--force")
+    assert (code, f"keep a copy of {key} elsewhere" in said.replace("\n", " ")) == (0, True)
+
+
 def test_a_file_that_is_there_is_replaced_only_when_told_so(database: Path) -> None:
     copy = database.with_name("copy.db")
     copy.write_text("precious")

@@ -25,11 +25,6 @@ _DEPTH: Final = 8
 Path: TypeAlias = tuple[str | int, ...]
 
 
-def reference(name: str) -> dict[str, str]:
-    """Return what stands in data for the secret of that name."""
-    return {REFERENCE: name}
-
-
 def name_in(value: Any) -> str | None:
     """Return the name if ``value`` is a reference to a secret."""
     name = value.get(REFERENCE) if isinstance(value, Mapping) and len(value) == 1 else None

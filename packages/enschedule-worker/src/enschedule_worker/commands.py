@@ -190,6 +190,7 @@ def backup(file: Path, database: str | None, force: bool) -> None:  # noqa: FBT0
     from enschedule_worker.main import with_database  # noqa: PLC0415
     from enschedule_worker.settings import read_settings  # noqa: PLC0415
     from enschedule_worker.store.backup import back_up  # noqa: PLC0415
+    from enschedule_worker.store.key_file import beside  # noqa: PLC0415
 
     try:
         location = with_database(read_settings({**os.environ, **({"SQLITE": database} if database else {})})).database
@@ -200,3 +201,6 @@ def backup(file: Path, database: str | None, force: bool) -> None:  # noqa: FBT0
     except EnscheduleError as problem:
         raise click.ClickException(str(problem)) from None
     click.echo(f"{location.shown}: copied to {file} ({size:,} bytes)")
+    key = beside(location)
+    if key is not None and key.is_file():
+        click.echo(f"The key of its secrets is not in it; keep a copy of {key} elsewhere.", err=True)
