@@ -218,9 +218,8 @@ def put_into_docs(folder: Path) -> int:
     for name in IN_THE_DOCS:
         target = DOCS / f"{name}.png"
         with Image.open(folder / f"{name}.png") as picture:
-            small = picture.convert("RGB").quantize(
-                COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-            )
+            # By coverage, so that a colour of few pixels, such as that of a warning, stays what it is.
+            small = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
             small.save(target, optimize=True)
         size += target.stat().st_size
     return size

@@ -31,11 +31,11 @@ def command(database: str | None, seed: int, port: str | None, *, serve: bool) -
     environ = {**os.environ, **{name: value for name, value in given.items() if value is not None}}
     if not names_database(environ):
         environ["SQLITE"] = DATABASE
-    _fill(environ, seed=seed, serves=serve)
-    served = _served(environ)
+    look = _line(database, port)
+    _fill(environ, seed=seed, filled_before=None if serve else f"was filled before. Look at it: {look}")
     if serve:
-        sys.exit(up(served))
-    click.echo(f"Look at it: {_line(database, port)}")
+        sys.exit(up(_served(environ)))
+    click.echo(f"Look at it: {look}")
 
 
 def _served(environ: Mapping[str, str]) -> dict[str, str]:
@@ -57,8 +57,11 @@ def _line(database: str | None, port: str | None) -> str:
     return shlex.join(words)
 
 
-def _fill(environ: Mapping[str, str], *, seed: int, serves: bool) -> None:
-    """Fill the database that the environment names; what is wrong ends the command with one message."""
+def _fill(environ: Mapping[str, str], *, seed: int, filled_before: str | None) -> None:
+    """Fill the database that the environment names; what is wrong ends the command with one message.
+
+    ``filled_before`` is what is wrong with one that this command has filled before; ``None`` where that is fine.
+    """
     from enschedule_core.errors import ConfigurationError, EnscheduleError  # noqa: PLC0415
     from enschedule_hub.demo.filling import fill, was_filled  # noqa: PLC0415
     from enschedule_worker import server  # noqa: PLC0415
@@ -84,8 +87,8 @@ def _fill(environ: Mapping[str, str], *, seed: int, serves: bool) -> None:
         sys.exit(server.fail(problem))
     try:
         if was_filled(database):
-            if not serves:
-                raise click.ClickException(f"{shown} was filled before. Look at it: enschedule demo --serve")
+            if filled_before is not None:
+                raise click.ClickException(f"{shown} {filled_before}")
             click.echo(f"{shown}: filled before, used as it is", err=True)
             return
         began = time.monotonic()

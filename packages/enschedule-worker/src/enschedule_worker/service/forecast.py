@@ -109,9 +109,14 @@ def _hours(kinds: list[Row[Any]], start: int, end: int, offset: int) -> list[tup
     return sorted(hours.items())
 
 
+def _is_unlimited(text: str) -> bool:
+    """Return whether a stored trigger says that it has no limit, without reading all of it."""
+    return '"max_runs":null' in text
+
+
 def _left(row: Row[Any]) -> int | None:
     """Return how many slots a schedule still has, ``None`` where there is no limit."""
-    trigger = readable_trigger(row.trigger)
+    trigger = None if _is_unlimited(row.trigger) else readable_trigger(row.trigger)
     if trigger is None or trigger.max_runs is None:
         return None
     return max(trigger.max_runs - int(row.slots_fired), 0)
@@ -155,12 +160,13 @@ def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tup
         if _is_every_minute(row.trigger, begin, end):
             continue
         for minute in islice(_minutes(row.trigger, begin, end), _left(row)):
-            if minute in counts:
-                counts[minute] += number
-                if len(examples[minute]) < EXAMPLES:
-                    examples[minute].append(key)
-            else:
+            before = counts.get(minute)
+            if before is None:
                 counts[minute], examples[minute] = number, [key]
+                continue
+            counts[minute] = before + number
+            if len(some := examples[minute]) < EXAMPLES:
+                some.append(key)
     fullest = heapq.nsmallest(most, counts.items(), key=lambda item: (-item[1], item[0]))
     return [(minute, count, examples[minute]) for minute, count in fullest if count > 1]
 
@@ -168,25 +174,26 @@ def _fullest(kinds: list[Row[Any]], start: int, end: int, most: int) -> list[tup
 def _is_every_minute(text: str, begin: int, end: int) -> bool:
     """Return whether a stored trigger has as many slots in its first hour as that has minutes."""
     day = begin - begin % DAY
-    busiest = max((count for at in (day, day + DAY) for _, count in _day(text, at).hours), default=0)
     # An hour that begins at any minute lies within two whole ones, and a half of it in one of them.
+    busiest = max(_day(text, day).busiest, _day(text, day + DAY).busiest)
     return 2 * busiest >= MINUTES_IN_HOUR and _count(text, begin, min(begin + HOUR, end)) >= MINUTES_IN_HOUR
 
 
-def _minutes(text: str, begin: int, end: int) -> Iterator[int]:
-    """Yield the minutes in which a stored trigger has slots from ``begin`` until before ``end``, each once.
+def _minutes(text: str, begin: int, end: int) -> list[int]:
+    """Return the minutes in which a stored trigger has slots from ``begin`` until before ``end``, each once.
 
     Of a trigger with more slots than minutes, those that the first slots of each hour are in.
     """
-    for day in range(begin - begin % DAY, end, DAY):
-        found = _day(text, day)
-        if found.is_dense:
-            minutes: Iterable[int] = _minutes_of_hours(text, found.hours)
+    found: list[int] = []
+    for at in range(begin - begin % DAY, end, DAY):
+        day = _day(text, at)
+        if day.is_dense:
+            found += [minute for minute in _minutes_of_hours(text, day.hours) if begin - MINUTE < minute < end]
+        elif begin <= at and at + DAY <= end:
+            found += day.minutes
         else:
-            minutes = dict.fromkeys([slot - slot % MINUTE for slot in found.slots if begin <= slot < end])
-        for minute in minutes:
-            if begin - MINUTE < minute < end:
-                yield minute
+            found += dict.fromkeys([slot - slot % MINUTE for slot in day.slots if begin <= slot < end])
+    return found
 
 
 def _minutes_of_hours(text: str, hours: Iterable[tuple[int, int]]) -> Iterator[int]:
@@ -203,6 +210,8 @@ class _Day(NamedTuple):
 
     hours: tuple[tuple[int, int], ...] = ()
     slots: tuple[int, ...] = ()
+    minutes: tuple[int, ...] = ()
+    busiest: int = 0  # slots of the fullest hour
     is_dense: bool = False
 
     def within(self, text: str, start: int, end: int) -> int:
@@ -226,12 +235,15 @@ def _day(text: str, start: int) -> _Day:
     if trigger is None or not count:
         return _EMPTY
     if count >= MINUTES_IN_DAY:
-        hours = ((hour, _count(text, hour, hour + HOUR)) for hour in range(start, start + DAY, HOUR))
-        return _Day(tuple(one for one in hours if one[1]), is_dense=True)
+        every = ((hour, _count(text, hour, hour + HOUR)) for hour in range(start, start + DAY, HOUR))
+        hours = tuple(one for one in every if one[1])
+        return _Day(hours, busiest=max(count for _, count in hours), is_dense=True)
     # As many as there are: to look for one more takes as long as to find one.
     found = islice(trigger.slots_between(from_micros(start - 1), from_micros(start + DAY - 1), count), count)
     slots = tuple(to_micros(slot) for slot in found)
-    return _Day(tuple(Counter(slot - (slot - start) % HOUR for slot in slots).items()), slots)
+    tally = Counter(slot - (slot - start) % HOUR for slot in slots)
+    minutes = tuple(dict.fromkeys(slot - slot % MINUTE for slot in slots))
+    return _Day(tuple(tally.items()), slots, minutes, max(tally.values()))
 
 
 @lru_cache(maxsize=20_000)
