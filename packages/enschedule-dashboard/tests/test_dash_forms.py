@@ -359,6 +359,16 @@ def test_a_reference_to_a_stored_secret_is_shown_as_such(drawn: Any) -> None:
     again = forms.read(FETCH, submitted(drawn(form)), base={"token": {"$secret": "ERP_TOKEN"}})
     assert again.data is not None
     assert "token" not in again.data
+    forms.edit(again, "ref:data/token")
+    empty = forms.read(FETCH, submitted(drawn(again)))
+    assert [error.message for error in by_name(empty)["data/token"].errors] == [
+        "Name a stored secret, for example ERP_TOKEN, or write the value here."
+    ]
+    named = submitted(drawn(empty))
+    named["data/token:ref"] = "OTHER"
+    data = forms.read(FETCH, named).data
+    assert data is not None
+    assert data["token"] == {"$secret": "OTHER"}
 
 
 def test_names_with_slashes_and_dots_find_their_way_back(drawn: Any) -> None:
