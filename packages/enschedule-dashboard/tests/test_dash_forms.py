@@ -351,6 +351,19 @@ def test_a_point_in_time_is_a_local_time_and_its_zone(local: str, zone: str, was
     assert forms.read(FETCH, posted).data == {"at": value, "verify": False}
 
 
+def test_a_number_may_be_kept_secret_too(drawn: Any) -> None:
+    pin = {"type": "object", "properties": {"pin": {"type": "integer", "x-enschedule-secret": True}}}
+    for stored in (1234, {"$sealed": True}):
+        form = forms.fill(pin, {"pin": stored})
+        assert "1234" not in drawn(form)
+        assert forms.read(pin, submitted(drawn(form)), base={"pin": stored}).data == {"pin": stored}
+        typed = submitted(drawn(form))
+        typed["data/pin"] = "99"
+        assert forms.read(pin, typed, base={"pin": stored}).data == {"pin": 99}
+        typed["data/pin"] = "many"
+        assert forms.read(pin, typed, base={"pin": stored}).data is None
+
+
 def test_a_reference_to_a_stored_secret_is_shown_as_such(drawn: Any) -> None:
     form = forms.fill(FETCH, {"url": "x", "token": {"$secret": "ERP_TOKEN"}})
     html = drawn(form)

@@ -15,7 +15,10 @@ from enschedule_dashboard.form_values import ABSENT, is_number, reference, seale
 _ROWS_MAX = 100
 _ROWS_MAX_CHARACTERS = 60_000
 _LONG = 120
-_TEXTS = (Kind.TEXT, Kind.LONG_TEXT, Kind.SECRET, Kind.INSTANT)
+_NUMBERS = (Kind.INTEGER, Kind.NUMBER)
+SEALABLE = (Kind.TEXT, Kind.LONG_TEXT, Kind.SECRET, Kind.INSTANT, *_NUMBERS)
+"""The controls in whose place a stored secret may be named, or a value kept that is not shown."""
+
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": (int, float),
@@ -37,7 +40,8 @@ def show(found: Field, value: Any) -> None:
         found.blank, found.text, found.fixed = "null", "", False
         found.variant = "null" if found.kind is Kind.UNION else ""
         return
-    if found.kind in _TEXTS and (reference(value) is not None or sealed(value)):
+    if found.kind in SEALABLE and (reference(value) is not None or sealed(value)):
+        found.item = found.kind.value if found.kind in _NUMBERS else found.item
         found.kind = Kind.SECRET if sealed(value) else Kind.REFERENCE
         found.has_secret, found.text = sealed(value), reference(value) or ""
         return
@@ -120,7 +124,7 @@ def _show_boolean(found: Field, value: Any) -> bool:
 
 
 def _show_secret(found: Field, value: Any) -> bool:
-    found.has_secret = isinstance(value, str)
+    found.has_secret = isinstance(value, str) or is_number(value, found.item)
     return found.has_secret
 
 
