@@ -351,6 +351,19 @@ def test_a_point_in_time_is_a_local_time_and_its_zone(local: str, zone: str, was
     assert forms.read(FETCH, posted).data == {"at": value, "verify": False}
 
 
+def test_a_number_may_be_kept_secret_too(drawn: Any) -> None:
+    pin = {"type": "object", "properties": {"pin": {"type": "integer", "x-enschedule-secret": True}}}
+    for stored in (1234, {"$sealed": True}):
+        form = forms.fill(pin, {"pin": stored})
+        assert "1234" not in drawn(form)
+        assert forms.read(pin, submitted(drawn(form)), base={"pin": stored}).data == {"pin": stored}
+        typed = submitted(drawn(form))
+        typed["data/pin"] = "99"
+        assert forms.read(pin, typed, base={"pin": stored}).data == {"pin": 99}
+        typed["data/pin"] = "many"
+        assert forms.read(pin, typed, base={"pin": stored}).data is None
+
+
 def test_a_reference_to_a_stored_secret_is_shown_as_such(drawn: Any) -> None:
     form = forms.fill(FETCH, {"url": "x", "token": {"$secret": "ERP_TOKEN"}})
     html = drawn(form)
@@ -359,6 +372,16 @@ def test_a_reference_to_a_stored_secret_is_shown_as_such(drawn: Any) -> None:
     again = forms.read(FETCH, submitted(drawn(form)), base={"token": {"$secret": "ERP_TOKEN"}})
     assert again.data is not None
     assert "token" not in again.data
+    forms.edit(again, "ref:data/token")
+    empty = forms.read(FETCH, submitted(drawn(again)))
+    assert [error.message for error in by_name(empty)["data/token"].errors] == [
+        "Name a stored secret, for example ERP_TOKEN, or write the value here."
+    ]
+    named = submitted(drawn(empty))
+    named["data/token:ref"] = "OTHER"
+    data = forms.read(FETCH, named).data
+    assert data is not None
+    assert data["token"] == {"$secret": "OTHER"}
 
 
 def test_names_with_slashes_and_dots_find_their_way_back(drawn: Any) -> None:

@@ -9,14 +9,21 @@ from typing import Any
 
 from enschedule_core.secret import is_sealed
 from enschedule_dashboard.form_fields import Field, Kind
-from enschedule_dashboard.form_showing import add_row, as_json, rest_of, show
-from enschedule_dashboard.form_values import ABSENT, Posted, join_instant, number, parse_json, reference
+from enschedule_dashboard.form_showing import SEALABLE, add_row, as_json, rest_of, show
+from enschedule_dashboard.form_values import (
+    ABSENT,
+    Posted,
+    is_number,
+    join_instant,
+    number,
+    parse_json,
+    reference,
+)
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _ROW = re.compile(r"\d{1,9}")
 _ROWS_MAX = 1_000
 _OWN_TOUCH = (Kind.GROUP, Kind.BOOLEAN, Kind.CHOICE, Kind.UNION)
-_TEXTS = (Kind.TEXT, Kind.LONG_TEXT, Kind.SECRET, Kind.INSTANT)
 
 
 def read_value(found: Field, posted: Posted, base: Any) -> Any:
@@ -29,7 +36,7 @@ def read_value(found: Field, posted: Posted, base: Any) -> Any:
         value = read_json(found)
     else:
         found.blank = posted.get(f"{found.name}:blank", "")
-        if found.kind in _TEXTS:
+        if found.kind in SEALABLE:
             _follow(found, posted, base)
         value = _READS[found.kind](found, posted, base)
     if value is not ABSENT and found.kind not in _OWN_TOUCH:
@@ -53,6 +60,7 @@ def _follow(found: Field, posted: Posted, base: Any) -> None:
     if f"{found.name}:ref" in posted:
         found.kind = Kind.REFERENCE
     elif is_sealed(base):
+        found.item = found.kind.value if found.kind in (Kind.INTEGER, Kind.NUMBER) else found.item
         found.kind = Kind.SECRET
     elif found.kind is Kind.INSTANT and f"{found.name}:zone" not in posted:
         found.kind = Kind.TEXT
@@ -81,8 +89,10 @@ def _read_text(found: Field, posted: Posted, _: Any) -> Any:
 
 def _read_secret(found: Field, posted: Posted, base: Any) -> Any:
     found.text = posted.get(found.name, "")
-    found.has_secret = isinstance(base, str) or is_sealed(base)
-    return found.text or (base if found.has_secret else _nothing(found))
+    found.has_secret = isinstance(base, str) or is_number(base, found.item) or is_sealed(base)
+    if not found.text:
+        return base if found.has_secret else _nothing(found)
+    return found.text if found.item == "string" else _number(found, found.text, found.item)
 
 
 def _read_reference(found: Field, posted: Posted, base: Any) -> Any:

@@ -121,6 +121,8 @@ class _Builder:
             _choose_boolean(found)
         elif types in (["integer"], ["number"]):
             found.kind = Kind(types[0])
+            if _is_secret(schema):
+                found.kind, found.item = Kind.SECRET, types[0]
         elif types == ["string"]:
             _choose_text(found, schema)
         elif types == ["array"]:
@@ -282,9 +284,13 @@ def _choose_boolean(found: Field) -> None:
         found.choices = [Choice("true", "yes", True), Choice("false", "no", False)]
 
 
+def _is_secret(schema: Mapping[str, Any]) -> bool:
+    return schema.get("format") == "password" or bool(schema.get("writeOnly") or schema.get("x-enschedule-secret"))
+
+
 def _choose_text(found: Field, schema: Mapping[str, Any]) -> None:
     form = str(schema.get("format") or "")
-    if form == "password" or any(schema.get(word) for word in ("writeOnly", "x-secret", "x-enschedule-secret")):
+    if _is_secret(schema):
         found.kind = Kind.SECRET
     elif schema.get("x-multiline"):
         found.kind = Kind.LONG_TEXT

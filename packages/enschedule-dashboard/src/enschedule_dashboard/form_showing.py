@@ -16,7 +16,10 @@ from enschedule_dashboard.form_values import ABSENT, is_number, reference, split
 _ROWS_MAX = 100
 _ROWS_MAX_CHARACTERS = 60_000
 _LONG = 120
-_TEXTS = (Kind.TEXT, Kind.LONG_TEXT, Kind.SECRET, Kind.INSTANT)
+_NUMBERS = (Kind.INTEGER, Kind.NUMBER)
+SEALABLE = (Kind.TEXT, Kind.LONG_TEXT, Kind.SECRET, Kind.INSTANT, *_NUMBERS)
+"""The controls in whose place a stored secret may be named, or a value kept that is not shown."""
+
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": (int, float),
@@ -38,7 +41,8 @@ def show(found: Field, value: Any) -> None:
         found.blank, found.text, found.fixed = "null", "", False
         found.variant = "null" if found.kind is Kind.UNION else ""
         return
-    if found.kind in _TEXTS and (reference(value) is not None or is_sealed(value)):
+    if found.kind in SEALABLE and (reference(value) is not None or is_sealed(value)):
+        found.item = found.kind.value if found.kind in _NUMBERS else found.item
         found.kind = Kind.SECRET if is_sealed(value) else Kind.REFERENCE
         found.has_secret, found.text = is_sealed(value), reference(value) or ""
         return
@@ -121,7 +125,7 @@ def _show_boolean(found: Field, value: Any) -> bool:
 
 
 def _show_secret(found: Field, value: Any) -> bool:
-    found.has_secret = isinstance(value, str)
+    found.has_secret = isinstance(value, str) or is_number(value, found.item)
     return found.has_secret
 
 
