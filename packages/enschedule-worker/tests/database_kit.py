@@ -28,7 +28,7 @@ from enschedule_worker.store.models import Base
 
 ON_SERVERS = re.compile(
     r"test_(engine|housekeeping|store|service|slots_missed|listen|notices|people"
-    r"|api_(runs|schedules|resources|actions|lists|metrics|views))"
+    r"|api_(runs|lines|lists|schedules|resources|actions|metrics|views))"
 )
 KINDS = ("sqlite", "postgresql", "mariadb")
 _NAMED = {

@@ -133,14 +133,14 @@ def test_lines_are_found_as_they_can_be_seen(api: Any, stage: Any, run: Any) -> 
 def test_a_search_that_takes_long_goes_on_where_it_stopped(
     api: Any, stage: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.print(1, *(f"needle {number}\nhay\n" for number in range(500)))
-    monkeypatch.setattr(service, "SEARCH_SECONDS", 0.001)
+    stage.print(1, *(f"needle {number}\nhay\n" for number in range(20)))
+    monkeypatch.setattr(service, "SEARCH_SECONDS", 0)
     found, first, asked = [], 1, 0
     while first:
         page = api.ok("GET", f"{MATCHES}?q=needle&from={first}")
         assert page["count"] == len(page["positions"])
         found, first, asked = found + page["positions"], page["next_from"], asked + 1
-    assert found == list(range(1, 1001, 2))
+    assert found == list(range(1, 41, 2))
     assert asked > 1
 
 
