@@ -45,13 +45,13 @@ def parts(text: str, find: str = "") -> list[tuple[str, str]]:
 def test_a_hit_is_marked_whatever_its_case_and_colour() -> None:
     assert parts("a \x1b[31mTime\x1b[1mout\x1b[0m timeout", "timeout") == [
         ("a ", ""),
-        ("Time", "ansi-bad hit"),
-        ("out", "ansi-bad ansi-bold hit"),
+        ("Time", "ansi-bad sought"),
+        ("out", "ansi-bad ansi-bold sought"),
         (" ", ""),
-        ("timeout", "hit"),
+        ("timeout", "sought"),
     ]
-    assert parts("aaa", "aa") == [("aa", "hit"), ("a", "")]
-    assert parts("a.c abc", ".") == [("a", ""), (".", "hit"), ("c abc", "")]
+    assert parts("aaa", "aa") == [("aa", "sought"), ("a", "")]
+    assert parts("a.c abc", ".") == [("a", ""), (".", "sought"), ("c abc", "")]
     assert parts("nothing", "x") == [("nothing", "")]
 
 

@@ -92,13 +92,13 @@ def test_what_is_found_is_counted_and_marked(pages: Any) -> None:
     assert found == {"positions": [3, 7], "count": 2, "next_from": None}
     assert pages.get("/runs/88214/find.json?find=").json["count"] == 0
     marked = pages.get("/runs/88214/output.json?find=refused").json["items"][2]["parts"]
-    assert ["refused", "hit"] in marked
+    assert ["refused", "sought"] in marked
 
 
 def test_without_script_it_is_searched_page_by_page(pages: Any) -> None:
     page = pages.text("/runs/88214?find=Refused")
     assert re.findall(r'<li id="(L\d+)"', page)[0] == "L3"
-    assert '<mark class="hit">refused</mark>' in page
+    assert '<mark class="sought">refused</mark>' in page
     assert "2 lines</span>" in page
     (following,) = re.findall(r'href="([^"]+)" aria-label="Next line found"', page)
     page = pages.text(following.replace("&amp;", "&"))

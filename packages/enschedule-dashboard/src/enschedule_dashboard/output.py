@@ -17,7 +17,7 @@ from enschedule_core.wire.types import OutputLine, OutputLines
 from enschedule_dashboard import ansi, present
 from enschedule_dashboard.present import Viewer, as_instant
 
-HIT = "hit"
+HIT = "sought"
 _GAP = re.compile(r"\[[\d,]+ bytes of (?:output|stdout|stderr) were left out here\]")
 
 Part = tuple[str, str]

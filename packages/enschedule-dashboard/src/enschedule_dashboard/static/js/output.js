@@ -78,7 +78,7 @@ function build(position, line) {
   time.title = `${clock.format(line.at)}${start ? `, ${after(line.at)} since the start` : ""}`;
   const text = make("span", "said");
   for (const [part, classes] of line.parts) {
-    text.append(classes ? make(/\bhit\b/.test(classes) ? "mark" : "span", classes, part) : part);
+    text.append(classes ? make(/\bsought\b/.test(classes) ? "mark" : "span", classes, part) : part);
   }
   row.append(number, time, text);
   if (line.left_out) text.append(make("span", "cut", ` … ${words(line.left_out, "more character")}, in the download`));
