@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from enschedule_core.actor import Role
 from enschedule_core.errors import ConfigurationError
@@ -13,7 +13,9 @@ from enschedule_core.schedule import GROUP_PATTERN
 from enschedule_core.settings import Kind, Setting, Values
 from enschedule_worker.service import oidc
 from enschedule_worker.service.claims import ClaimRules
-from enschedule_worker.service.sign_on import SignOn
+
+if TYPE_CHECKING:
+    from enschedule_worker.service.sign_on import SignOn
 
 T = TypeVar("T")
 _PREFIX = "ENSCHEDULE_OIDC_"
@@ -76,6 +78,9 @@ class SignOnSettings:
     def open(self, base_url: str | None) -> SignOn:
         """Return what logs people in there. Raises :class:`ConfigurationError` where the library is not installed."""
         oidc.check_installed()
+        # A dashboard in front of a worker elsewhere reads these settings too, and has no database.
+        from enschedule_worker.service.sign_on import SignOn  # noqa: PLC0415
+
         return SignOn(self.client, self.rules, title=self.title or self._name(), base_url=base_url)
 
     def _name(self) -> str:
