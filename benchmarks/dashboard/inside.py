@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,7 +27,7 @@ SAMPLES = 40
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one page asks: ``calls`` of the API, ``statements``, and the median time of these in milliseconds."""
+    """What one page asks: ``calls`` of the API, ``statements``, and the shortest time of these in milliseconds."""
 
     calls: int
     statements: int
@@ -104,7 +103,7 @@ def _asked(worker: Worker, visit: Visit, known: Known, get: Callable[[str], Any]
         get(visit.path(known, 2))
     raw = worker.database.engine.raw_connection()
     try:
-        took = 1000 * median(replay(raw, statements) for _ in range(TIMES))
+        took = 1000 * min(replay(raw, statements) for _ in range(TIMES))  # the rest is waiting for a processor
     finally:
         raw.close()
     return Asked(len(calls), len(statements), took)

@@ -85,6 +85,10 @@ times each in turns, with different schedules, runs and searches. Milliseconds t
 
 The aim is {aim:g} ms for the 95th percentile of each page. {verdict}
 """
+BUSY = """
+
+**The machine was busy with other work**: most of what an answer took was waiting for a processor. What a page costs is
+under *CPU*; the aim is for a machine that has nothing else to do."""
 LISTS = """## Lists and charts of the REST API
 
 What a program asks. The aim is {list_ms:g} ms of SQL for a list, {chart_ms:g} ms for a chart. {verdict}
@@ -118,6 +122,7 @@ def _surroundings(machine: Machine) -> str:
     return (
         f"{machine.cores} cores, {machine.system}; Python {machine.python}, SQLite {machine.sqlite} on "
         f"{machine.file_system}, {machine.postgres}; load average before the first sample {machine.load:.1f}."
+        f"{BUSY if machine.load > machine.cores else ''}"
     )
 
 

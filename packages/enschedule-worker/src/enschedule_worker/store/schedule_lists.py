@@ -104,7 +104,7 @@ def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
     if filters.paused is not None:
         found.append(Schedule.paused == (true() if filters.paused else false()))
     if filters.failing is not None:
-        found.append(Schedule.failing_since.is_not(None) if filters.failing else Schedule.failing_since.is_(None))
+        found.append(Schedule.key.in_(_FAILING) if filters.failing else Schedule.failing_since.is_(None))
     return found
 
 
@@ -114,11 +114,12 @@ def _has_status(statuses: Sequence[str]) -> ColumnElement[bool]:
     if plain and set(plain) <= _SIGNS.keys():
         options = [and_(options[0], or_(*(Schedule.key.in_(_SIGNS[name]) for name in plain)))]
     if ScheduleStatus.FAILING in statuses:  # also while it runs or retries again
-        options.append(Schedule.failing_since.is_not(None))
+        options.append(Schedule.key.in_(_FAILING))
     return or_(*options)
 
 
 _ALIKE = aliased(Schedule)
+_FAILING = select(_ALIKE.key).where(_ALIKE.failing_since > 0)
 _SIGNS: Mapping[str, Any] = {
     ScheduleStatus.BROKEN.value: select(_ALIKE.key).where(is_above_none(_ALIKE.faults)),
     ScheduleStatus.RETRYING.value: select(_ALIKE.key).where(is_above_none(_ALIKE.retry_at)),
