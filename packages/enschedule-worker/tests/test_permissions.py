@@ -48,7 +48,8 @@ QUERIES = {"GET runs/<run_id>/output/matches": "?q=x"}
 
 def title(rule: Any, method: str) -> str:
     """Return a route as the table names it."""
-    return f"{method} {re.sub(r'<\w+:', '<', rule.rule.removeprefix('/api/v1/'))}"
+    path = re.sub(r"<\w+:", "<", rule.rule.removeprefix("/api/v1/"))
+    return f"{method} {path}"
 
 
 def routes(api: Any) -> list[tuple[str, Any]]:
