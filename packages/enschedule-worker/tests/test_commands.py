@@ -62,6 +62,12 @@ def test_an_account_is_made_and_given_a_new_password(tmp_path: Path, monkeypatch
     for password, status in (("several words", 401), ("other words", 201)):
         body = {"name": "ada", "password": password}
         assert client.post("/api/v1/sessions", json=body).status_code == status
+    assert ask("users", "add", "bo", "--role", "viewer", "--password-stdin", given="several words\n")[0] == 0
+    code, said = ask("users", "list")
+    first, second, third = (line.split() for line in said.splitlines())
+    assert (code, first) == (0, ["NAME", "ROLE", "GROUPS", "WITH", "LAST", "LOG-IN"])
+    assert second[:4] == ["ada", "admin", "-", "password"]
+    assert third == ["bo", "viewer", "-", "password", "never"]
 
 
 def test_a_key_is_made_and_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
