@@ -28,6 +28,8 @@ WRONG: dict[Kind, tuple[str, ...]] = {
     Kind.TIMEZONE: ("Mars/Base", "GMT+1", "../etc/passwd", "Europe", "CET/CEST", "+02:00", "/usr/share/zoneinfo/UTC"),
 }
 
+PROVIDER = {"ENSCHEDULE_OIDC_ISSUER": "https://id.example.org", "ENSCHEDULE_OIDC_CLIENT_ID": "enschedule"}
+
 # Those whose text has rules of its own: what is wrong, and a part of what is said about it.
 OWN: list[tuple[str, str, str]] = [
     ("SQLITE", "postgres://u:secret@h/d", "SQLite takes a path"),
@@ -76,7 +78,8 @@ def test_a_wrong_value_names_its_variable_and_shows_one_that_would_do(setting: S
     assert setting.secret == (text not in refused.detail)
     shown = re.fullmatch(rf"For example {setting.name}=(\S+)", refused.hint or "")
     assert shown, refused.hint
-    read_settings({"SQLITE": ":memory:", setting.name: shown[1]}, other_settings=DASHBOARD_SETTINGS)
+    beside = PROVIDER if setting.name.startswith("ENSCHEDULE_OIDC_") else {}
+    read_settings({"SQLITE": ":memory:", **beside, setting.name: shown[1]}, other_settings=DASHBOARD_SETTINGS)
 
 
 def test_every_form_that_can_be_wrong_is_in_the_table() -> None:

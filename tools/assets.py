@@ -18,7 +18,8 @@ STATIC, TEMPLATES = PAGES / "static", PAGES / "templates"
 SCRIPT_BYTES = 40_000
 LEVEL = 5  # as enschedule_dashboard.compress sends them
 _NAMED = re.compile(r"""<script[^>]*\bsrc="\{\{ static\('(js/[\w-]+\.js)'\) \}\}\"""")
-_IMPORTED = re.compile(r"""\b(?:import|from|import\()\s*["'(]+\./([\w-]+\.js)["']""")
+_IMPORTED = re.compile(r"""\b(?:import|from)\s*["']\./([\w-]+\.js)["']""")
+_FETCHED = re.compile(r"""\bimport\(["']\./([\w-]+\.js)["']""")  # once somebody needs it
 
 
 def sizes() -> dict[str, tuple[int, int]]:
@@ -30,8 +31,11 @@ def sizes() -> dict[str, tuple[int, int]]:
     return found
 
 
-def scripts() -> dict[str, set[str]]:
-    """Return the scripts that the pages of each template load: those of all pages, its own, and what they import."""
+def scripts(*, later: bool = False) -> dict[str, set[str]]:
+    """Return the scripts that the pages of each template load: those of all pages, its own, and what they import.
+
+    ``later``: with those that are fetched only once somebody needs them.
+    """
     common = set(_NAMED.findall((TEMPLATES / "base.html").read_text(encoding="utf-8")))
     if not common:
         raise ValueError("base.html loads no script in a way that is understood here")
@@ -39,15 +43,16 @@ def scripts() -> dict[str, set[str]]:
     for template in sorted(TEMPLATES.glob("*.html")):
         text = template.read_text(encoding="utf-8")
         if '{% extends "base.html" %}' in text:
-            found[template.name] = _with_imports(common | set(_NAMED.findall(text)))
+            found[template.name] = _with_imports(common | set(_NAMED.findall(text)), later=later)
     return found
 
 
-def _with_imports(names: set[str]) -> set[str]:
+def _with_imports(names: set[str], *, later: bool) -> set[str]:
     seen, rest = set(names), list(names)
     while rest:
         text = (STATIC / rest.pop()).read_text(encoding="utf-8")
-        fresh = {f"js/{name}" for name in _IMPORTED.findall(text)} - seen
+        imported = _IMPORTED.findall(text) + (_FETCHED.findall(text) if later else [])
+        fresh = {f"js/{name}" for name in imported} - seen
         seen |= fresh
         rest += fresh
     return seen

@@ -125,7 +125,7 @@ MISTAKES: list[tuple[str, int, str]] = [
     ("--url 'http://ada:secret@example.org' status", 2, "--url: an address takes no user and password"),
     ("--url http://example.org:99999 status", 2, "--url: "),
     ("--context nowhere status", 2, "There is no context “nowhere”"),
-    ("--api-key wrong status", 4, "Give a key: enschedule login URL, --api-key KEY or ENSCHEDULE_API_KEY."),
+    ("--api-key wrong status", 4, "Log in, or give a key: enschedule login URL, --api-key KEY or ENSCHEDULE_API_KEY."),
     ("--api-key 'wrong key ' status", 2, "--api-key: a key is printable ASCII"),
     ("login --name 'two words'", 2, "--name"),
     ("context use nowhere", 2, "There is no context “nowhere”"),

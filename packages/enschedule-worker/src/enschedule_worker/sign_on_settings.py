@@ -57,6 +57,7 @@ SETTINGS = (
         "none",
         "The role of who has none by the claim; none: they are not let in.",
         choices=("none", *_ROLES),
+        example="viewer",
     ),
     Setting(
         f"{_PREFIX}GROUP_CLAIM", Kind.TEXT, None, "The claim that says in which groups somebody is.", example="groups"

@@ -203,7 +203,7 @@ def place_of(row: Row[Any], sort: str) -> Place:
     return Place(row.last_run_at if name == "last_run" else getattr(row, name), row.key)
 
 
-def counts(tx: Transaction, scope: Scope, filters: Filters, *, overdue_before: int) -> Row[Any]:
+def counts(tx: Transaction, scope: Scope, filters: Filters = EVERY, *, overdue_before: int) -> Row[Any]:
     """Return how many schedules match (``total``), by ``status_…``, and ``failing``, ``paused``, ``overdue``."""
     matching = _conditions(tx, filters)
     return tx.execute(_counts(scope, matching, overdue_before), {"now": tx.now}).one()
