@@ -24,7 +24,7 @@ def test_without_anything_there_is_a_file_here_and_handlers_may_call_this_machin
     assert embedded({"POSTGRES": "false", "SQLITE": " "}) == {**LOOPBACK, "POSTGRES": "false"}
 
 
-@pytest.mark.parametrize("name", ["SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL", "WORKER_URL"])
+@pytest.mark.parametrize("name", ["SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL", "DATABASE_URL", "WORKER_URL"])
 def test_a_database_or_a_worker_that_is_named_stays(name: str) -> None:
     found = embedded({name: "mine"})
     assert found[name] == "mine"

@@ -13,7 +13,7 @@ LOOPBACK_NETWORKS = "127.0.0.0/8,::1"
 ALL_AND_SHELL = "*,enschedule-shell-handler"
 DATABASE = "enschedule.db"
 ALLOW_PRIVATE = "ENSCHEDULE_FETCH_ALLOW_PRIVATE"
-_DATABASE_VARIABLES = ("WORKER_URL", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
+_DATABASE_VARIABLES = ("WORKER_URL", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL", "DATABASE_URL")
 
 
 @click.command(short_help="Start dashboard, API and worker in one process.")
