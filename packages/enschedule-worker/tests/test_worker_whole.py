@@ -16,12 +16,13 @@ import pytest
 from engine_kit import PATIENCE_SECONDS, Handlers
 from sqlalchemy import text
 
-from enschedule_core.errors import ConfigurationError
+from enschedule_core.errors import ConfigurationError, Unavailable
+from enschedule_worker import build, server
 from enschedule_worker import main as program
-from enschedule_worker import server
 from enschedule_worker.build import Worker, build_worker, prepare
 from enschedule_worker.engine import streams
 from enschedule_worker.settings import WorkerSettings, read_settings
+from enschedule_worker.store.database import Undone
 
 
 class Running:
@@ -268,3 +269,38 @@ def test_statements_are_logged_without_their_values(tmp_path: Path, caplog: pyte
         logger.setLevel(before)
     assert "INSERT INTO state" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+def test_a_database_that_goes_down_while_a_worker_starts_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(build, "START_PAUSE_SECONDS", 0.0)
+    gone = iter([Unavailable("The connection to the database was lost."), Undone("It was undone.")])
+    recompute = build.rezoning.recompute
+
+    def flaky(database: Any) -> Any:
+        for problem in gone:
+            raise problem
+        return recompute(database)
+
+    monkeypatch.setattr(build.rezoning, "recompute", flaky)
+    running = Running(read_settings({"SQLITE": str(tmp_path / "e.db"), "ENSCHEDULE_EXECUTOR": "thread"}))
+    running.worker.start()
+    try:
+        assert running.ask("GET", "readyz").json["status"] == "ready"
+        assert caplog.text.count("the start waits for the database") == 2
+    finally:
+        running.close()
+
+
+def test_a_database_that_stays_away_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "START_PATIENCE_SECONDS", 0.0)
+
+    def gone(_: Any) -> Any:
+        raise Unavailable("The connection to the database was lost.")
+
+    monkeypatch.setattr(build.rezoning, "recompute", gone)
+    running = Running(read_settings({"SQLITE": str(tmp_path / "e.db"), "ENSCHEDULE_EXECUTOR": "thread"}))
+    with pytest.raises(Unavailable):
+        running.worker.start()
+    running.close()

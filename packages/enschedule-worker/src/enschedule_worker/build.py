@@ -49,6 +49,8 @@ logger = logging.getLogger(__name__)
 __version__ = metadata.version("enschedule-worker")
 HTTP_THREADS = 16
 READY_WITHIN_SECONDS = 15.0
+START_PATIENCE_SECONDS = 60.0
+START_PAUSE_SECONDS = 0.5
 
 
 class Worker:
@@ -114,7 +116,10 @@ class Worker:
             )
 
     def start(self) -> None:
-        """Enter the worker in the database and start its engine; a second call does nothing."""
+        """Enter the worker in the database and start its engine; a second call does nothing.
+
+        Raises :class:`Unavailable` if the database, which was there a moment ago, has been gone for a minute.
+        """
         if self._pid is not None:
             return
         self._pid = os.getpid()
@@ -122,14 +127,28 @@ class Worker:
         # What was loaded until now stays: the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
-        rezoning.recompute(self.database)
-        secrets_service.warn_of_unreadable(self.database)
-        self._housekeeping.start()
+        self._enter()
         self.engine.start()
         self._notices.start()
         self._listener.start()
         if self._folder_watch is not None:
             self._folder_watch.start()
+
+    def _enter(self) -> None:
+        """Do what a start does in the database; all of it again while that goes down at this very moment."""
+        give_up_at = time.monotonic() + START_PATIENCE_SECONDS
+        while True:
+            try:
+                rezoning.recompute(self.database)
+                secrets_service.warn_of_unreadable(self.database)
+                self._housekeeping.start()
+            except Unavailable as problem:
+                if time.monotonic() >= give_up_at:
+                    raise
+                logger.warning("the start waits for the database: %s", problem)
+                time.sleep(START_PAUSE_SECONDS)
+            else:
+                return
 
     def stop(self, *, grace_seconds: float | None = None) -> None:
         """Claim nothing more, let runs end within the grace, give back what has not begun, and sign off."""
