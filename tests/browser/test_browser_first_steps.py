@@ -65,11 +65,10 @@ def test_a_dashboard_that_others_can_reach_wants_a_key(start_server, tmp_path, n
         context = new_context(base_url=guarded.url)
         page = context.new_page()
         page.goto("/schedules?q=x")
-        expect(page.get_by_label("Name")).to_be_focused()
+        expect(page.get_by_label("Key")).to_be_focused()  # nobody has a name and a password yet
         assert [found["id"] for found in Axe().run(page).response["violations"]] == []
-        page.get_by_text("Log in with a key").first.click()
         page.get_by_label("Key").fill("not the key")
-        page.get_by_role("button", name="Log in with a key").click()
+        page.get_by_role("button", name="Log in").click()
         expect(page.get_by_label("Key")).to_have_attribute("aria-invalid", "true")
         page.get_by_label("Key").fill(KEY)
         page.get_by_role("button", name="Log in").click()
@@ -81,4 +80,4 @@ def test_a_dashboard_that_others_can_reach_wants_a_key(start_server, tmp_path, n
         page.get_by_label(re.compile("log out")).click()
         page.get_by_role("button", name="Log out").click()
         page.goto("/")
-        expect(page.get_by_label("Name")).to_be_focused()
+        expect(page.get_by_label("Key")).to_be_focused()

@@ -13,7 +13,7 @@ FOCUSED = """() => {
   const element = document.activeElement;
   if (element === document.body) return null;
   // A radio button may be drawn by the words beside it.
-  const drawn = element.matches("input[type=radio]") ? element.nextElementSibling : element;
+  const drawn = element.matches("input[type=radio]") ? (element.nextElementSibling ?? element) : element;
   const style = getComputedStyle(drawn);
   return {
     name: (element.ariaLabel || element.innerText || element.getAttribute("name") || element.tagName).trim(),
