@@ -29,7 +29,7 @@ REACH = """## What it is to reach
 
 Each aim, and whether the median of the rounds reaches it. Where an aim is about runs/s, Enschedule has child processes,
 and what it does with threads stands beside; rows that name no executor have the worker's default. Not among them is
-`apply` of 1,000 schedules (aim: 5 s), because the command does not exist yet."""
+`apply` of 1,000 schedules (aim: 5 s): that is the command line, and no worker."""
 HONEST = """Enschedule stores a row of every run, its output, how its schedule stands and an hourly counter. Of the
 peers none stores what a function printed, and only some keep a row of what they ran; "What ran" says which. They are
 here with the configuration that their documentation begins with, not tuned beyond what a line names."""
