@@ -11,16 +11,21 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 import screenshots
-from main_job import Missing, call, wait_for
+from main_job import START_SECONDS, Missing, answers, call, wait_for
 
 HANDLER = """
 import sys
@@ -114,6 +119,34 @@ def answer_times(base: str, run: int, lines: int) -> list[tuple[str, str]]:
     return rows
 
 
+@contextmanager
+def server(folder: Path, handlers: Path) -> Iterator[str]:
+    """Run `enschedule up` in ``folder`` with the handlers of a file; gives its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own = {"PORT": str(port), "IMPORT_HANDLERS": str(handlers)}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    with (folder / "server.log").open("wb") as log:
+        command = [sys.executable, "-m", "enschedule_cli.main", "up"]
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=kept | own,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        wait_for("the first answer", START_SECONDS, lambda: answers(process, base))
+        yield base
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # nothing of it is kept
+        process.wait()
+
+
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="viewer.py", description="How the viewer does with a long output.")
@@ -127,9 +160,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         handlers = Path(name) / "long_handler.py"
         handlers.write_text(HANDLER, encoding="utf-8")
-        screenshots.HANDLERS = handlers
         try:
-            with screenshots.server(Path(name)) as base:
+            with server(Path(name), handlers) as base:
                 run = call("POST", f"{base}/api/v1/runs", {"handler": "long", "data": {"lines": lines}})["id"]
                 wait_for("the run's end", 300, lambda: call("GET", f"{base}/api/v1/runs/{run}")["finished_at"])
                 printed = call("GET", f"{base}/api/v1/runs/{run}")["output"]
