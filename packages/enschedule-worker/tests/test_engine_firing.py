@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from engine_kit import ACTOR, DAY_SECONDS, MINUTE, NOON, World, micros, minutes
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
-from enschedule_worker.service import firing, schedules
+from enschedule_worker.service import claiming, firing, schedules
+from enschedule_worker.store.models import Schedule
 
 
 def test_each_slot_is_fired_once_and_not_before_its_time(world: World) -> None:
@@ -317,3 +318,14 @@ def test_no_statement_of_a_turn_reads_all_runs(world: World) -> None:
                 scans += [(row[3], statement) for row in plan if row[3].startswith("SCAN runs")]
     assert len(statements) > 10
     assert scans == []
+
+
+def test_the_data_of_a_revision_are_found_without_its_schedule(world: World) -> None:
+    """A run must not get other data than its own, whatever has been removed meanwhile."""
+    world.add(schedule="manual", data={"name": "mine"})
+    row = world.schedule()
+    with world.database.write() as tx:
+        tx.execute(delete(Schedule).where(Schedule.key == row.key))
+        found = claiming.RevisionCache().fetch(tx, {(row.key, row.revision)})
+    kept = found[row.key, row.revision]
+    assert ('"mine"' in kept.data, kept.schedule_id) == (True, None)

@@ -74,8 +74,8 @@ class Taken:
     schedule_id: str
 
 
-_REVISION = table_of(Revision).c
-_SCHEDULE = table_of(Schedule).c
+_REVISIONS_TABLE, _SCHEDULES_TABLE = table_of(Revision), table_of(Schedule)
+_REVISION, _SCHEDULE = _REVISIONS_TABLE.c, _SCHEDULES_TABLE.c
 
 
 def _revisions_statement(dialect: str) -> Executable:
@@ -83,8 +83,8 @@ def _revisions_statement(dialect: str) -> Executable:
     same = and_(_REVISION.schedule_key == found.v_key, _REVISION.revision == found.v_revision)
     return (
         select(_REVISION.schedule_key, _REVISION.revision, _REVISION.data, _REVISION.env, _SCHEDULE.id)
+        .select_from(_REVISIONS_TABLE.outerjoin(_SCHEDULES_TABLE, _SCHEDULE.key == _REVISION.schedule_key))
         .where(same)
-        .where(_SCHEDULE.key == _REVISION.schedule_key)
     )
 
 
@@ -96,7 +96,7 @@ class Kept(NamedTuple):
 
     data: str
     env: str | None
-    schedule_id: str
+    schedule_id: str | None
 
 
 class RevisionCache:
@@ -114,7 +114,7 @@ class RevisionCache:
             self._found.update(
                 (
                     (row.schedule_key, row.revision),
-                    Kept(row.data, row.env, row.id.partition(DELETED_MARK)[0]),
+                    Kept(row.data, row.env, None if row.id is None else row.id.partition(DELETED_MARK)[0]),
                 )
                 for row in rows
             )
