@@ -26,8 +26,11 @@ def test_a_server_that_is_killed_in_the_middle_of_an_apply(start: Start, tmp_pat
     assert applying.stdout is not None
     printed = [applying.stdout.readline() for _ in range(30)]
     server.kill()
-    rest, said = applying.communicate(timeout=60)
-    printed += rest.splitlines()
+    # Not communicate(): it leaves out what readline() has read ahead.
+    assert applying.stderr is not None
+    printed += applying.stdout.read().splitlines()
+    said = applying.stderr.read()
+    applying.wait(timeout=60)
     assert applying.returncode == 3, said
     assert 30 <= len(printed) < COUNT
     assert all(": created, first run " in line for line in printed)

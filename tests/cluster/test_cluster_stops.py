@@ -192,10 +192,12 @@ STANDING = "SELECT status, worker_id, count(*) FROM runs GROUP BY status, worker
 @on_each
 def test_many_workers_make_one_run_of_each_slot_and_start_it_once(start: Start) -> None:
     """2,000 slots that are due at once, three workers; 10,000 and more by ENSCHEDULE_FAULT_SLOTS."""
-    first = serving(start, ENSCHEDULE_CONCURRENCY="16")
-    first.make("s", "tick", "every 1 hour")
+    # Each is slow enough, and looks often enough, for the others to get their share before all is done.
+    busy = {"ENSCHEDULE_CONCURRENCY": "16", "ENSCHEDULE_POLL_SECONDS": "0.1"}
+    first = serving(start, **busy)
+    first.make("s", "tick", "every 1 hour", data={"folder": str(first.folder), "seconds": 0.01})
     multiply(first.database, "s", SLOTS)
-    others = [start("worker", ENSCHEDULE_WORKER_ID=f"w{number}", ENSCHEDULE_CONCURRENCY="16") for number in (1, 2)]
+    others = [start("worker", ENSCHEDULE_WORKER_ID=f"w{number}", **busy) for number in (1, 2)]
     for other in others:
         other.said("Worker w. runs")
     due_now(first.database)

@@ -22,8 +22,9 @@ def _mark(folder: str, name: str, context: Context, more: str = "") -> None:
 
 @handler(id="tick")
 def tick(data: dict[str, Any], context: Context) -> None:
-    """Leave a mark."""
+    """Leave a mark, and take so many ``seconds``."""
     _mark(data["folder"], "tick", context)
+    time.sleep(data.get("seconds", 0))
 
 
 @handler(id="wait")
