@@ -25,12 +25,14 @@ class Shown:
     only_wide: bool = False
 
 
-def _press(key: str, typed: str = "") -> Callable[[Page], None]:
+def _press(key: str, *, until: str, typed: str = "") -> Callable[[Page], None]:
+    """Press a key, type something, and wait for what the server answers: what the selector ``until`` finds."""
+
     def act(page: Page) -> None:
         page.keyboard.press(key)
-        if typed:
-            page.keyboard.type(typed)
-            page.wait_for_timeout(500)  # the palette asks the server a moment after the last letter
+        page.locator("dialog[open]").wait_for()
+        page.keyboard.type(typed)
+        page.locator(until).first.wait_for()
 
     return act
 
@@ -79,8 +81,10 @@ def pages(ask: Callable[[str], Any]) -> list[Shown]:
         Shown("handler", "/handlers/backup-database"),
         Shown("workers", "/workers"),
         Shown("more", "/more"),
-        Shown("palette", "/schedules", _press("Control+k", "pause check")),
-        Shown("keys", "/schedules", _press("?"), only_wide=True),
+        Shown(
+            "palette", "/schedules", _press("Control+k", typed="pause check", until=".palette .hit:has-text('Pause')")
+        ),
+        Shown("keys", "/schedules", _press("?", until="#keys kbd"), only_wide=True),
         Shown("go", "/go?q=check"),
         Shown("not-found", "/runs/99999999"),
         Shown("admin-users", "/admin/users"),

@@ -147,7 +147,14 @@ FAILED = {"outcome": {"kind": "exception", "message": "connection refused", "exi
         (
             run("lost", outcome={"kind": "lost", "message": "web-2 was last seen at 14:02:11", "exit_code": None}),
             {},
-            "Lost: web-2 was last seen at 14:02:11. Whether it finished is not known.",
+            "Lost: web-2 was last seen at 14:02:11. Whether it finished is not known; it is not repeated unless you say so.",
+        ),
+        (
+            run(
+                "lost", attempts=[{"attempt": 1}, {"attempt": 2}], max_attempts=2, outcome={"message": "web-2 is gone"}
+            ),
+            {},
+            "Lost: web-2 is gone. Whether it finished is not known. Attempt 1 of 2; attempt 2 followed.",
         ),
         (run("cancelled", duration_seconds=12.0), {}, "Cancelled after 12 s."),
         (run("cancelled", duration_seconds=None), {}, "Cancelled before it started."),

@@ -178,7 +178,7 @@ class Timeline:
         ]
 
 
-_START_X, _LABEL_GAP = 0.4, 14.5
+_START_X, _LETTER = 0.4, 0.73  # percent of the width; a letter where the page is 1,024 px wide
 
 
 def timeline(run: Mapping[str, Any], viewer: Viewer, usual: float | None = None) -> Timeline:
@@ -234,7 +234,7 @@ def _started(line: Timeline, run: Mapping[str, Any], planned: datetime, viewer: 
     where = f" on {run['worker']['id']}" if run.get("worker") else ""
     line.stretches.append((_START_X, start, "tl-wait"))
     label = f"+{present.duration(wait)} started{where}"
-    line.points.append(Point(start, "dot", label, label_x=max(start - 0.3, _LABEL_GAP)))
+    line.points.append(Point(start, "dot", label, label_x=max(start - 0.3, _LETTER * len(line.points[0].label))))
     if ended is None:
         _still(line, start, end, took, usual)
         return

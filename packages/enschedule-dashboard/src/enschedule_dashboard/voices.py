@@ -195,7 +195,10 @@ def _lost(run: Mapping[str, Any], viewer: Viewer, _: Mapping[str, Any] | None) -
     who = run["worker"]["id"] if run.get("worker") else "the worker"
     when = f" at {present.clock_time(run['finished_at'], viewer)}" if run.get("finished_at") else ""
     message = _ended(str((run.get("outcome") or {}).get("message") or f"{who} was given up{when}"))
-    return Sentence("Lost:", f"{message} Whether it finished is not known.", "bad")
+    newest = max((int(link["attempt"]) for link in run.get("attempts") or ()), default=0)
+    is_repeated = bool(run.get("retry_at")) or newest > int(run.get("attempt") or 1)
+    rest = "" if is_repeated else "; it is not repeated unless you say so"
+    return Sentence("Lost:", f"{message} Whether it finished is not known{rest}.", "bad")
 
 
 def _cancelled(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> Sentence:

@@ -20,7 +20,7 @@ from enschedule_hub.demo.scenes import SCENES, Line, ServiceError
 from enschedule_hub.demo.shop import Plan
 
 SECOND = 1_000_000
-NEVER_SEEN = "Worker {worker} was not heard of again; whether the run finished is not known."
+NEVER_SEEN = "Worker {worker} was not heard of again."
 _SLOW = 8.0
 _PLACES = {  # where a traceback of the shop's own code says that it was
     "check-page": ("checks.py", 31, "check_page", 'raise ServiceError(f"{answer.status_code} from {url}")'),

@@ -287,7 +287,7 @@ def reap(tx: Transaction, *, limit: int = 256) -> list[Row[Any]]:
                 finished_at=tx.now,
                 lease_until=None,
                 outcome_kind=OutcomeKind.LOST,
-                message=f"Worker {row.worker_id} was not heard of again; whether the run finished is not known.",
+                message=f"Worker {row.worker_id} was not heard of again.",
             )
         )
         if changed.rowcount == 1:

@@ -1,6 +1,6 @@
 // Ctrl-K: the page /go in a dialog. What is typed is looked up as it is typed; arrows and Enter choose.
 const AFTER = 120;
-let dialog, field, list, timer, asked = 0;
+let dialog, field, list, timer, shown, entered, asked = 0;
 
 const hits = () => [...list.querySelectorAll(".hit")];
 const current = () => list.querySelector(".hit.on");
@@ -17,8 +17,9 @@ function choose(hit) {
 
 async function look() {
   const mine = ++asked;
+  const text = field.value;
   const root = document.documentElement.dataset.root;
-  const query = new URLSearchParams({ q: field.value, at: location.pathname.slice(root.length) });
+  const query = new URLSearchParams({ q: text, at: location.pathname.slice(root.length) });
   try {
     const response = await fetch(`${root}/go?${query}`, { headers: { Accept: "text/html" } });
     const found = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("found");
@@ -26,9 +27,17 @@ async function look() {
     list.replaceChildren(...found.childNodes);
     for (const hit of hits()) hit.tabIndex = -1;
     choose(hits()[0]);
+    shown = text;
+    if (entered) enter();
   } catch {
     if (mine === asked) list.textContent = "The worker does not answer.";
   }
+}
+
+// What is chosen belongs to what was typed before, until the answer to the newest letter is there.
+function enter() {
+  entered = field.value !== shown;
+  if (!entered) current()?.click();
 }
 
 function press(event) {
@@ -39,7 +48,7 @@ function press(event) {
     choose(all[(at + (event.key === "ArrowDown" ? 1 : -1) + all.length) % all.length]);
   } else if (event.key === "Enter") {
     event.preventDefault();
-    current()?.click();
+    enter();
   } else if (event.key === "Escape") {
     event.preventDefault(); // it would only empty the field
     dialog.close();
@@ -60,6 +69,7 @@ function make() {
   dialog.append(field, list);
   field.addEventListener("input", () => {
     clearTimeout(timer);
+    entered = false;
     timer = setTimeout(look, AFTER);
   });
   field.addEventListener("keydown", press);
@@ -71,6 +81,8 @@ function open() {
   if (!dialog) make();
   if (dialog.open) return dialog.close();
   field.value = "";
+  shown = undefined;
+  entered = false;
   list.replaceChildren();
   dialog.showModal();
   look();
