@@ -145,9 +145,9 @@ FAILED = {"outcome": {"kind": "exception", "message": "connection refused", "exi
         (run("failed", **FAILED), {"due_at": at(hours=1), "paused": True}, "Failed after 4.2 s: connection refused."),
         (run("timed_out", duration_seconds=3600.0), {}, "Timed out after 1 h."),
         (
-            run("lost", outcome={"kind": "lost", "message": "web-2 was last seen at 14:02:11", "exit_code": None}),
+            run("lost", outcome={"kind": "lost", "message": "seen at 14:02:11", "exit_code": None}),
             {},
-            "Lost: web-2 was last seen at 14:02:11. Whether it finished is not known; it is not repeated unless you say so.",
+            "Lost: seen at 14:02:11. Whether it finished is not known; it is not repeated unless you say so.",
         ),
         (
             run(
