@@ -67,3 +67,13 @@ def test_trouble_links_to_its_schedule():
     ]
     text = "".join(piece.text for piece in pieces)
     assert text.endswith("since 13:15, and Resize uploads waits for a worker with images v1.")
+
+
+def test_who_waits_for_a_worker_of_its_own_says_which():
+    bound = {**RESIZE, "worker": {"id": None, "tags": ["gpu"]}}
+    state = State(
+        {"total": 2, "failing": 0, "failing_items": [], "waiting": 1, "broken": 0, "overdue": 0},
+        {"places": 8, "used": 0, "queued": 0, "start_delay_seconds": None},
+        waiting=[bound],
+    )
+    assert "waits for a worker tagged gpu with images v1" in "".join(piece.text for piece in headline(state, VIEWER))

@@ -53,6 +53,14 @@ def schedule(**more: Any) -> dict[str, Any]:
             "Waiting: no worker that is up offers images v2. Every 15 minutes; it was due at 14:20, 12 min ago.",
         ),
         (
+            {"status": "waiting", "due_at": at(hours=-1), "worker": {"tags": ["a"]}},
+            "Waiting: no worker tagged a that is up offers images v2. Every 15 minutes; it was due at 13:32, 1 h ago.",
+        ),
+        (
+            {"status": "waiting", "due_at": at(hours=-1), "worker": {"id": "w", "tags": []}},
+            "Waiting: worker w is not up, or does not offer images v2. Every 15 minutes; it was due at 13:32, 1 h ago.",
+        ),
+        (
             {"status": "broken", "broken_reason": "Europe/Kyev is unknown to this server"},
             "Broken: Europe/Kyev is unknown to this server. Nothing runs until it is edited.",
         ),
@@ -144,6 +152,21 @@ FAILED = {"outcome": {"kind": "exception", "message": "connection refused", "exi
         ),
         (run("failed", **FAILED), {"due_at": at(hours=1), "paused": True}, "Failed after 4.2 s: connection refused."),
         (run("timed_out", duration_seconds=3600.0), {}, "Timed out after 1 h."),
+        (
+            run("timed_out", outcome={"message": "Timed out after 1 h. It stopped when it was told to."}),
+            {},
+            "Timed out after 1 h. It stopped when it was told to.",
+        ),
+        (
+            run("cancelled", duration_seconds=12.0, outcome={"message": "Cancelled by ada. It was killed."}),
+            {},
+            "Cancelled by ada after 12 s. It was killed.",
+        ),
+        (
+            run("cancelled", duration_seconds=None, outcome={"message": "Cancelled by ada before it started."}),
+            {},
+            "Cancelled by ada before it started.",
+        ),
         (
             run("lost", outcome={"kind": "lost", "message": "seen at 14:02:11", "exit_code": None}),
             {},

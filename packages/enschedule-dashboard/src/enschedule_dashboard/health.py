@@ -165,10 +165,17 @@ def _broken(state: State) -> list[Piece]:
     return [Piece(f"{plural(count, 'schedule')} cannot run as {'it is' if count == 1 else 'they are'} written")]
 
 
+def _needed(schedule: Mapping[str, Any]) -> str:
+    handler, bound = schedule["handler"], schedule.get("worker") or {}
+    who = f"worker {bound['id']}" if bound.get("id") else "a worker"
+    tagged = f" tagged {' and '.join(bound['tags'])}" if bound.get("tags") else ""
+    return f"{who}{tagged} with {handler['id']} v{handler['version']}"
+
+
 def _waiting(state: State) -> list[Piece]:
     count, waiting = state.counts["waiting"], state.waiting
-    needs = {f"{entry['handler']['id']} v{entry['handler']['version']}" for entry in waiting}
-    for_what = f" for a worker with {needs.pop()}" if len(needs) == 1 and len(waiting) == count else " for a worker"
+    needs = {_needed(entry) for entry in waiting}
+    for_what = f" for {needs.pop()}" if len(needs) == 1 and len(waiting) == count else " for a worker"
     if count == 1 and waiting:
         return [Piece(waiting[0]["title"], waiting[0]["id"]), Piece(f" waits{for_what}")]
     return [Piece(f"{plural(count, 'schedule')} {'waits' if count == 1 else 'wait'}{for_what}")]

@@ -22,6 +22,7 @@ STRIP_AXIS_Y = 86
 STRIP_TALLEST = 72
 _USUAL_HEIGHT = 28
 _DOWN = 14
+_LABEL_WIDTH = 9  # percent of the chart, where the page is 1,024 px wide
 _TROUBLE = frozenset(str(status) for status in TROUBLE)
 
 
@@ -40,12 +41,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The durations of the last runs, to scale; ``usual_y`` is where the usual run ends."""
+    """The durations of the last runs, to scale; the usual run ends at ``usual_y``, its words stand at ``label_y``."""
 
     bars: tuple[Bar, ...]
     usual_y: float | None
     usual_words: str
     words: str
+    label_y: float = 0.0
 
 
 def newest_of_slots(runs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -85,12 +87,19 @@ def strip(
         _bar(run, start + pitch * index, pitch, scale, viewer, skipped=skipped)
         for index, (_, run, skipped) in enumerate(entries)
     )
+    usual_y = round(STRIP_AXIS_Y - typical * scale, 1) if typical else None
     return Strip(
         bars=bars,
-        usual_y=round(STRIP_AXIS_Y - typical * scale, 1) if typical else None,
+        usual_y=usual_y,
+        label_y=_label_y(bars, usual_y) if usual_y is not None else 0.0,
         usual_words=f"usually {present.duration(typical)}" if typical else "",
         words=_strip_words(bars, typical),
     )
+
+
+def _label_y(bars: Iterable[Bar], usual_y: float) -> float:
+    """Return where the words on the line stand: above the bars they would lie over."""
+    return round(max(12.0, min([usual_y, *(bar.y for bar in bars if bar.x < _LABEL_WIDTH)]) - 4), 1)
 
 
 def _typical(entries: Iterable[tuple[datetime, Mapping[str, Any], bool]], usual: float | None) -> float | None:

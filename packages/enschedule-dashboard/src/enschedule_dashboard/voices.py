@@ -95,13 +95,22 @@ def _verdict(schedule: Mapping[str, Any], status: str, viewer: Viewer) -> tuple[
         count = int(schedule.get("failures_in_row") or 1)
         return f"Failing since {since}, {f'{present.times(count)} in a row' if count > 1 else 'once so far'}.", "bad"
     if status == "waiting":
-        handler = schedule["handler"]
-        return f"Waiting: no worker that is up offers {handler['id']} v{handler['version']}.", "warn"
+        return f"Waiting: {_who_is_missing(schedule)}.", "warn"
     if status == "running":
         return "Running now.", "run"
     if status == "retrying":
         return "The last attempt failed; it will be tried again.", "warn"
     return "", "idle"
+
+
+def _who_is_missing(schedule: Mapping[str, Any]) -> str:
+    """Return ``no worker tagged gpu that is up offers images v2``, or what else a waiting schedule waits for."""
+    handler, bound = schedule["handler"], schedule.get("worker") or {}
+    offers = f"{handler['id']} v{handler['version']}"
+    if bound.get("id"):
+        return f"worker {bound['id']} is not up, or does not offer {offers}"
+    tagged = f" tagged {' and '.join(bound['tags'])}" if bound.get("tags") else ""
+    return f"no worker{tagged} that is up offers {offers}"
 
 
 def _rule(schedule: Mapping[str, Any], viewer: Viewer) -> str:
@@ -186,9 +195,12 @@ def _failed(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> 
 
 
 def _timed_out(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> Sentence:
+    said, _, rest = str((run.get("outcome") or {}).get("message") or "").partition(". ")
+    if said.startswith("Timed out"):  # as the worker says it, with what became of the handler
+        return Sentence(f"{said.rstrip('.')}.", rest, "bad")
     took = run.get("duration_seconds")
     lead = f"Timed out after {present.duration(took, True)}." if took is not None else "Timed out."
-    return Sentence(lead, _ended(str((run.get("outcome") or {}).get("message") or "")), "bad")
+    return Sentence(lead, "", "bad")
 
 
 def _lost(run: Mapping[str, Any], viewer: Viewer, _: Mapping[str, Any] | None) -> Sentence:
@@ -203,8 +215,9 @@ def _lost(run: Mapping[str, Any], viewer: Viewer, _: Mapping[str, Any] | None) -
 
 def _cancelled(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> Sentence:
     took = run.get("duration_seconds")
-    lead = "Cancelled" + (f" after {present.duration(took, True)}." if took is not None else " before it started.")
-    return Sentence(lead, _ended(str((run.get("outcome") or {}).get("message") or "")), "idle")
+    when = f" after {present.duration(took, True)}" if took is not None else " before it started"
+    said, _, rest = str((run.get("outcome") or {}).get("message") or "Cancelled.").partition(". ")
+    return Sentence(f"{said.rstrip('.').removesuffix(when)}{when}.", rest, "idle")
 
 
 def _other(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> Sentence:
