@@ -1,4 +1,4 @@
-"""What all tests of the repository share: no silent skips in CI, README snippets that run, and Chromium."""
+"""What all tests of the repository share: no silent skips in CI, their order, README snippets, and Chromium."""
 
 from __future__ import annotations
 
@@ -44,6 +44,33 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _refuse_skip(report)
     return report
+
+
+# --- Processes that share the tests begin with what takes longest: begun last, it would leave the others idle. ---
+
+MARKS = pytest.StashKey[dict[str, set[frozenset[str]]]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Note the marks of everything; then, in one of several processes, put first what is given most time, then many."""
+    noted = config.stash.setdefault(MARKS, {})
+    for item in items:
+        noted.setdefault(item.nodeid.split("::")[0], set()).add(frozenset(mark.name for mark in item.iter_markers()))
+    yield
+    if hasattr(config, "workerinput"):
+        files: dict[str, list[float]] = {}
+        for item in items:
+            mark = item.get_closest_marker("timeout")
+            files.setdefault(item.nodeid.split("::")[0], []).append(float(mark.args[0]) if mark else 0.0)
+        ranks = {file: (-max(given), -len(given), file) for file, given in files.items()}
+        items.sort(key=lambda item: ranks[item.nodeid.split("::")[0]])
+
+
+@pytest.fixture(scope="session")
+def marks_by_file(pytestconfig: pytest.Config) -> dict[str, set[frozenset[str]]]:
+    """Return which marks the tests of each file have, those that are deselected included."""
+    return pytestconfig.stash[MARKS]
 
 
 # --- The Python of every README runs, each file in an empty folder of its own. ---

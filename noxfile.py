@@ -22,11 +22,22 @@ import package_index  # noqa: E402
 
 BIN = Path(sys.executable).parent
 SERIAL = "not browser and not cluster and not database"
+# Where the tests of a marker are, because to collect all files takes seconds; a test sees to it that none is missed.
+PLACES = {
+    "database": ("packages/enschedule-worker/tests", "tests/test_leaks.py", "tests/test_benchmarks.py"),
+    "cluster": ("tests/cluster", "packages/enschedule-hub/tests"),
+    "browser": ("tests/browser", "tests/plugins", "packages/enschedule-dashboard/tests/test_dash_browser.py"),
+}
+# One file stays in one process, because its fixtures are made for the whole file; conftest.py says which comes first.
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
 DEFAULT_SESSIONS = ("lint", "types", "layers", "tests", "databases", "cluster", "chaos", "browser", "wheels")
 
 nox.options.sessions = DEFAULT_SESSIONS
 nox.options.error_on_missing_interpreters = True
 nox.options.stop_on_first_error = False
+
+# Without bytecode every process would compile again whatever it imports: for pytest that is most of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _run(session: nox.Session, program: str, *arguments: str) -> None:
@@ -55,20 +66,21 @@ def layers(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests that need nothing but Python."""
-    # One file stays in one process, because its fixtures are made for the whole file.
-    _run(session, "pytest", "-m", SERIAL, "-n", "auto", "--dist", "loadfile", *session.posargs)
+    _run(session, "pytest", "-m", SERIAL, "-n", "auto", *BY_FILE, *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def databases(session: nox.Session) -> None:
     """What talks to PostgreSQL and MariaDB on their usual local ports."""
-    _run(session, "pytest", "-m", "database and not cluster", "-n", "2", "--dist", "loadfile", *session.posargs)
+    arguments = ("-n", "2", *BY_FILE, *(session.posargs or PLACES["database"]))
+    _run(session, "pytest", "-m", "database and not cluster", *arguments)
 
 
 @nox.session(venv_backend="none")
 def cluster(session: nox.Session) -> None:
     """Real processes, signals and crashes, on each kind of database; what is slow is in the session `long`."""
-    _run(session, "pytest", "-m", "cluster and not long", "-n", "2", "--dist", "load", *session.posargs)
+    arguments = ("-n", "2", "--dist", "load", *(session.posargs or PLACES["cluster"]))
+    _run(session, "pytest", "-m", "cluster and not long", *arguments)
 
 
 @nox.session(venv_backend="none")
@@ -93,7 +105,8 @@ def long(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def browser(session: nox.Session) -> None:
     """The pages in Chromium."""
-    _run(session, "pytest", "-m", "browser", "-n", "2", "--dist", "loadfile", *session.posargs)
+    arguments = ("-n", "2", "--dist", "worksteal", *(session.posargs or PLACES["browser"]))
+    _run(session, "pytest", "-m", "browser", *arguments)
 
 
 @nox.session(venv_backend="none")

@@ -43,7 +43,7 @@ def wait_for(what: str, look: Callable[[], Any], seconds: float = 20) -> Any:
             return seen
         if time.monotonic() > deadline:
             pytest.fail(f"not seen within {seconds} s: {what}")
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 @dataclass

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from itertools import chain
@@ -113,6 +114,13 @@ def test_enschedule_requires_all_the_others_and_holds_no_code():
     assert not list(PROJECTS["enschedule"].parent.rglob("*.py"))
 
 
+@cache
+def providers() -> Mapping[str, list[str]]:
+    """The distributions that have each top-level module."""
+    return packages_distributions()
+
+
+@cache
 def imports(folder: str) -> set[str]:
     """The top-level modules of others that the package imports."""
     nodes = [node for path in sources(folder) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
@@ -122,16 +130,15 @@ def imports(folder: str) -> set[str]:
 
 @pytest.mark.parametrize("folder", WITH_CODE)
 def test_what_is_imported_is_required(folder):
-    providers, required = packages_distributions(), requirement_names(folder)
-    missing = {name for name in imports(folder) if required.isdisjoint(map(normal, providers.get(name, [name])))}
+    required = requirement_names(folder)
+    missing = {name for name in imports(folder) if required.isdisjoint(map(normal, providers().get(name, [name])))}
 
     assert not missing, f"{folder}/pyproject.toml does not require what provides: {', '.join(sorted(missing))}"
 
 
 @pytest.mark.parametrize("folder", WITH_CODE)
 def test_what_is_required_is_imported(folder):
-    providers = packages_distributions()
-    provided = {normal(each) for name in imports(folder) for each in providers.get(name, [name])}
+    provided = {normal(each) for name in imports(folder) for each in providers().get(name, [name])}
     required = {normal(re.match(r"[\w.-]+", requirement)[0]) for requirement in project(folder)["dependencies"]}
     idle = {name for name in required - provided - NOT_IMPORTED if not name.startswith("enschedule-")}
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ def refused_words() -> list[tuple[str, ...]]:
     rows = [line.split("|") for line in (ROOT / "GLOSSARY.md").read_text(encoding="utf-8").splitlines() if "|" in line]
     found = [tuple(word.split()) for row in rows[2:] for word in re.findall(r"`([^`]+)`", row[3])]
     return [*found, ("job",)]
+
+
+@cache
+def trees() -> list[tuple[Path, ast.Module]]:
+    """All of our code."""
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
 
 
 def defined_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -61,8 +68,8 @@ def test_no_name_uses_a_refused_word():
     refused = refused_words()
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
-        for path in SOURCES
-        for name, line in [(path.stem, 1), *defined_names(ast.parse(path.read_text(encoding="utf-8")))]
+        for path, tree in trees()
+        for name, line in [(path.stem, 1), *defined_names(tree)]
         if breaks_glossary(name, refused)
     ]
     assert SOURCES
@@ -72,8 +79,8 @@ def test_no_name_uses_a_refused_word():
 def test_no_class_is_named_for_not_knowing_what_it_is():
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}"
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for path, tree in trees()
+        for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and node.name.endswith(CLASS_ENDINGS)
     ]
     assert not found, "\n".join(found)

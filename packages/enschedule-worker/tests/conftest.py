@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from argon2 import PasswordHasher
@@ -20,7 +20,7 @@ from enschedule_core.clock import parse_instant, to_micros
 from enschedule_core.handler import Handler, handler
 from enschedule_core.registry import Registry
 from enschedule_core.run import OutcomeKind, RunStatus
-from enschedule_worker.api import ApiContext, AuthPolicy, register
+from enschedule_worker.api import ApiContext, AuthPolicy, attach, register
 from enschedule_worker.service import endings, firing, passwords
 from enschedule_worker.store import census, output, picking, runs
 from enschedule_worker.store.bindings import Reach
@@ -227,11 +227,12 @@ def stage(database: Database, registry: Registry, clock: ManualClock) -> Stage:
 class Api:
     """The REST API as a program at this machine sees it; ``ready`` is what its engine says of itself."""
 
+    # Apps of tests that are over: all that differs is the context, and to add the routes takes as long as ten requests.
+    _free: ClassVar[list[Flask]] = []
+
     def __init__(self, database: Database, registry: Registry, *, loopback: bool = True) -> None:
-        app = Flask("test", static_folder=None)
         self.ready = (True, "The engine runs.")
-        register(
-            app,
+        self.app = self._app(
             ApiContext(
                 database=database,
                 registry=registry,
@@ -239,10 +240,20 @@ class Api:
                 engine_ready=lambda: self.ready,
                 version="0.1.0",
                 default_timezone="Europe/Stockholm",
-            ),
+            )
         )
-        self.app = app
-        self.client: FlaskClient = app.test_client()
+        self.client: FlaskClient = self.app.test_client()
+
+    def _app(self, context: ApiContext) -> Flask:
+        if self._free:
+            attach(app := self._free.pop(), context)
+            return app
+        register(app := Flask("test", static_folder=None), context)
+        return app
+
+    def close(self) -> None:
+        """Leave the app to another test."""
+        self._free.append(self.app)
 
     def ask(self, method: str, path: str, json: Any = None, **options: Any) -> TestResponse:
         """Send a request below ``/api/v1``."""
@@ -285,9 +296,11 @@ def check_problem(content_type: str | None, problem: Any, status: int) -> None:
 
 
 @pytest.fixture
-def api(database: Database, registry: Registry, stage: Stage) -> Api:
+def api(database: Database, registry: Registry, stage: Stage) -> Iterator[Api]:
     """The API, with a worker up."""
-    return Api(database, registry)
+    made = Api(database, registry)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -298,13 +311,17 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_api(database: Database, registry: Registry) -> Any:
+def make_api(database: Database, registry: Registry) -> Iterator[Callable[..., Api]]:
     """Return a function that makes an API, to choose how the server is bound or which handlers its process has."""
+    made: list[Api] = []
 
     def make(*, loopback: bool = True, registry: Registry = registry) -> Api:
-        return Api(database, registry, loopback=loopback)
+        made.append(Api(database, registry, loopback=loopback))
+        return made[-1]
 
-    return make
+    yield make
+    for api in made:
+        api.close()
 
 
 @pytest.fixture

@@ -202,11 +202,13 @@ def test_unknown_query_parameters_are_refused_on_every_route(api: Any, hourly: A
     assert checked > 30
 
 
-def test_a_fault_of_ours_is_a_problem_with_a_reference_into_the_log(api: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_of_ours_is_a_problem_with_a_reference_into_the_log(
+    api: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken() -> str:
         raise KeyError("inner detail")
 
-    api.app.view_functions["health.get_health"] = broken
+    monkeypatch.setitem(api.app.view_functions, "health.get_health", broken)
     problem = api.refused(500, "GET", "healthz")
     assert "inner detail" not in json.dumps(problem)
     assert problem["reference"] in caplog.text

@@ -132,6 +132,7 @@ def stand(api: Any, clock: Any, quick_hashes: None, database: Database) -> Stand
     return Stand(api, clock)
 
 
+@pytest.mark.timeout(300)
 def test_everybody_may_do_what_the_documentation_says_and_nothing_else(stand: Stand) -> None:
     lines = [HEAD, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for route, needed in routes(stand.api):

@@ -31,7 +31,7 @@ from enschedule_worker.api import (
 from enschedule_worker.api.context import BODY_MAX_BYTES, EXTENSION, ApiContext, AuthPolicy, Bell
 from enschedule_worker.api.routing import ScheduleId
 
-__all__ = ["ApiContext", "AuthPolicy", "Bell", "register"]
+__all__ = ["ApiContext", "AuthPolicy", "Bell", "attach", "register"]
 
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (
@@ -42,7 +42,7 @@ _RESOURCES = (
 
 def register(app: Flask, context: ApiContext) -> None:
     """Add all routes, the limits and the error answers to ``app``; once for each app."""
-    app.extensions[EXTENSION] = context
+    attach(app, context)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.config.update(API_TITLE="Enschedule", API_VERSION=context.version, OPENAPI_VERSION="3.1.0")
     provider = DefaultJSONProvider(app)
@@ -59,6 +59,11 @@ def register(app: Flask, context: ApiContext) -> None:
     app.before_request(_check_address)
     app.after_request(_harden)
     app.after_request(_hear_out)
+
+
+def attach(app: Flask, context: ApiContext) -> None:
+    """Let the routes of ``app`` stand on ``context`` from now on; of what they stood on before, they know no more."""
+    app.extensions[EXTENSION] = context
     context.database.on_wake(context.bell.ring)
     context.database.on_change(context.bell.ring)
 
