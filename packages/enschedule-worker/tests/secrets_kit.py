@@ -11,7 +11,7 @@ from enschedule_core.handler import handler
 from enschedule_core.registry import Registry
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.key_file import new_key
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
 
 OLD, NEW = new_key(), new_key()
 VALUE = "hunter2-and-more"

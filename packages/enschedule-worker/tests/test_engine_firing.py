@@ -9,7 +9,7 @@ from engine_kit import ACTOR, DAY_SECONDS, MINUTE, NOON, World, micros, minutes
 from sqlalchemy import delete, event
 
 from enschedule_worker.service import claiming, firing, schedules
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 
 
 def test_each_slot_is_fired_once_and_not_before_its_time(world: World) -> None:

@@ -37,7 +37,9 @@ from enschedule_worker.service import runs as run_service
 from enschedule_worker.store import census, picking, runs
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.clock import ManualClock
-from enschedule_worker.store.models import Binding, Run, Schedule, Skip
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule, Skip
+from enschedule_worker.store.models.workers import Binding
 
 LEASE = 45_000_000
 GROUP_MOST = 2

@@ -18,7 +18,7 @@ from enschedule_core.triggers import KINDS
 from enschedule_worker.service import firing
 from enschedule_worker.store import bulk, new_runs, runs
 from enschedule_worker.store.clock import DatabaseClock
-from enschedule_worker.store.models import Run
+from enschedule_worker.store.models.runs import Run
 
 MakeWorld = Callable[..., World]
 

@@ -21,7 +21,7 @@ from enschedule_worker.store import new_runs, picking, runs
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.clock import DatabaseClock
 from enschedule_worker.store.database import Undone
-from enschedule_worker.store.models import Run
+from enschedule_worker.store.models.runs import Run
 
 MakeWorld = Callable[..., World]
 WORKERS = 4

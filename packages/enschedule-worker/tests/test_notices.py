@@ -19,7 +19,7 @@ from enschedule_worker.engine import notices
 from enschedule_worker.engine.notices import NoticeSender
 from enschedule_worker.service import schedules
 from enschedule_worker.store import notices as store
-from enschedule_worker.store.models import Notice
+from enschedule_worker.store.models.sharing import Notice
 
 EVERYTHING = AddressGuard(everything=True)
 

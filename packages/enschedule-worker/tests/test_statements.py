@@ -8,7 +8,7 @@ from sqlalchemy import Select, create_mock_engine, select
 from enschedule_core import triggers
 from enschedule_worker.service import firing
 from enschedule_worker.store import limits, picking, queue, schedule_rows
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 
 OFFERS = frozenset({("ok", 1), ("fetch", 2)})
 URLS = {

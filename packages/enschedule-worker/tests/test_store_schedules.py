@@ -18,7 +18,7 @@ from enschedule_worker.store import new_runs, state
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import again_if_undone
-from enschedule_worker.store.models import Run
+from enschedule_worker.store.models.runs import Run
 
 
 def make(database: Any, registry: Any, actor: Actor, **body: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from enschedule_worker.store import census, connect, migrate, state, troubles
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.key_file import keyring_of
 from enschedule_worker.store.listen import Listener
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
 from enschedule_worker.store.runs import Holder
 
 __all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "open_database", "prepare", "revision"]

@@ -18,7 +18,7 @@ from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schedule import Policies
 from enschedule_worker.store import limits, new_runs, runs, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 MAX_DEPTH = 20

@@ -15,7 +15,8 @@ from enschedule_core.schedule import OnLost, Retry
 from enschedule_worker.service import chains
 from enschedule_worker.store import counters, new_runs, notices, queue, runs, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, Schedule
+from enschedule_worker.store.models.schedules import Schedule
+from enschedule_worker.store.models.workers import Handler
 
 logger = logging.getLogger(__name__)
 MAX_LOSSES = 3

@@ -15,7 +15,7 @@ from enschedule_worker.service.claiming import Taken
 from enschedule_worker.store import bulk, new_runs, queue, runs
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from enschedule_worker.service.fired_batch import Batch, FreePlaces, Moved
 from enschedule_worker.service.slots import ON_TIME, Plan, plan
 from enschedule_worker.store import bulk, halt, limits, new_runs, queue, recent, runs, skips, state
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, Schedule
+from enschedule_worker.store.models.schedules import Schedule
+from enschedule_worker.store.models.workers import Handler
 from enschedule_worker.store.tables import table_of
 
 logger = logging.getLogger(__name__)

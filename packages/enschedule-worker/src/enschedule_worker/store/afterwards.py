@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Run, has_status
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.runs import Holder
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_worker.store import bulk, limits, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Run, RunDetail
+from enschedule_worker.store.models.runs import Run, RunDetail
 from enschedule_worker.store.tables import table_of
 
 _R = table_of(Run).c

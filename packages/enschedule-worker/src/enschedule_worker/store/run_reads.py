@@ -11,7 +11,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Revision, Run, RunDetail, Schedule, has_status
+from enschedule_worker.store.models.runs import Run, RunDetail
+from enschedule_worker.store.models.schedules import Revision, Schedule
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.run_search import RunFilters, of_schedule, ways
 from enschedule_worker.store.schedule_rows import within
 

@@ -17,7 +17,8 @@ from sqlalchemy import delete as sql_delete
 from enschedule_core.run import OPEN, OutcomeKind, RunStatus
 from enschedule_worker.store import bulk, counters, queue, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Output, Run, RunDetail, has_status
+from enschedule_worker.store.models.runs import Output, Run, RunDetail
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.tables import table_of
 
 _OPEN = tuple(sorted(OPEN))
