@@ -25,7 +25,7 @@ from enschedule_core.schedule import Policies, SkipReason
 from enschedule_core.wire.definition import Definition
 from enschedule_hub.demo import history, shop
 from enschedule_worker.service import firing, groups, pausing, schedules
-from enschedule_worker.store import audit, census, new_runs, past, skips, state
+from enschedule_worker.store import audit, census, new_runs, occurrence, past, skips, state
 from enschedule_worker.store import schedules as schedule_store
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database, Transaction
@@ -202,14 +202,14 @@ class _Filling:
         root = attempt.root or attempt
         if attempt.follows is not None:
             leader = attempt.follows.root or attempt.follows
-            first = new_runs.chain_key(ids.numbers[leader], row.key)
+            first = occurrence.chain_key(ids.numbers[leader], row.key)
         elif root.slot_at is not None:
-            first = new_runs.slot_key(row.key, root.slot_at, 1)
+            first = occurrence.slot_key(row.key, root.slot_at, 1)
         else:
-            first = new_runs.manual_key(str(attempt.who), f"{self.seed} {subject.plan.id} {root.queued_at}")
+            first = occurrence.manual_key(str(attempt.who), f"{self.seed} {subject.plan.id} {root.queued_at}")
         policies = subject.policies[attempt.revision - 1]
         return new_runs.NewRun(
-            occurrence_key=new_runs.next_attempt_key(first, attempt.number),
+            occurrence_key=occurrence.next_attempt_key(first, attempt.number),
             schedule_key=row.key,
             revision=attempt.revision,
             group_id=row.group_id,

@@ -13,8 +13,18 @@ from sqlalchemy import Row, select
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schedule import OnLost, Retry
 from enschedule_worker.service import chains
-from enschedule_worker.store import counters, new_runs, notices, queue, runs, standing
+from enschedule_worker.store import (
+    counters,
+    new_runs,
+    notices,
+    occurrence,
+    queue,
+    run_reads,
+    runs,
+    standing,
+)
 from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.holding import Ending, Holder
 from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.models.workers import Handler
 
@@ -29,7 +39,11 @@ def _retry_of(text: str) -> Retry:
 
 
 def finish(
-    tx: Transaction, holder: runs.Holder, endings: Sequence[runs.Ending], *, notify_url: str | None = None
+    tx: Transaction,
+    holder: Holder,
+    endings: Sequence[Ending],
+    *,
+    notify_url: str | None = None,
 ) -> set[int]:
     """Store the endings of runs that this holder still has and return their ids; others were lost, and are dropped.
 
@@ -42,7 +56,7 @@ def finish(
             logger.warning("run %s was lost meanwhile; its result is dropped", ending.run_id)
     if not accepted:
         return set()
-    whole = runs.whole(tx, [ending.run_id for ending in accepted if ending.status.is_trouble and ending.retry])
+    whole = run_reads.whole(tx, [ending.run_id for ending in accepted if ending.status.is_trouble and ending.retry])
     again = [_next_attempt(tx, whole.get(ending.run_id), ending) for ending in accepted]
     new_runs.insert_many(tx, [new for new in again if new is not None])
     standings = standing.ended(
@@ -109,7 +123,7 @@ def expire(tx: Transaction) -> int:
     return len(rows)
 
 
-def _next_attempt(tx: Transaction, row: Row[Any] | None, ending: runs.Ending) -> new_runs.NewRun | None:
+def _next_attempt(tx: Transaction, row: Row[Any] | None, ending: Ending) -> new_runs.NewRun | None:
     """Return the attempt that follows a failure, as the policy the run was made with says.
 
     ``row`` is the whole row of a run that may be tried again, ``None`` where there is no question of it.
@@ -160,7 +174,7 @@ def _again(tx: Transaction, row: Row[Any], *, not_before: int, losses: int) -> n
     attempt = row.attempt + 1
     own = queue.data_of(tx, [row.id]).get(row.id) if row.has_data else None
     return new_runs.NewRun(
-        occurrence_key=new_runs.next_attempt_key(row.occurrence_key, attempt),
+        occurrence_key=occurrence.next_attempt_key(row.occurrence_key, attempt),
         schedule_key=row.schedule_key,
         revision=row.revision,
         group_id=row.group_id,
