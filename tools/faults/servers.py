@@ -212,7 +212,8 @@ class MariaServer(Server):
 
     def _make(self) -> None:
         self._run(
-            self._program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db",
+            self._program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}", "--skip-test-db",
             "--skip-name-resolve", "--auth-root-authentication-method=normal", "--innodb-flush-log-at-trx-commit=2",
         )  # fmt: skip
 
@@ -221,6 +222,7 @@ class MariaServer(Server):
             self._program("mariadbd"),
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",  # a server that starts removes what others have in a common one
             f"--socket={self.folder / 'socket'}",
             f"--pid-file={self.folder / 'pid'}",
             f"--port={self.port}",

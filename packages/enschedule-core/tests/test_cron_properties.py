@@ -124,8 +124,15 @@ def agree(expression, zone, start):
     trigger = Cron(expression=expression, timezone=zone)
     expected = Oracle(expression, zone).slots(start, start + SPAN)
     assert list(trigger.slots_between(start, start + SPAN, 10_000)) == expected
+    assert list(one_by_one(trigger, start, start + SPAN)) == expected
     latest = expected[-1] if expected else None
     assert trigger.latest_and_count(start, start + SPAN) == (latest, len(expected))
+
+
+def one_by_one(trigger, start, end):
+    """As the engine goes from slot to slot; whoever asks for many of them at once has another way."""
+    while (start := trigger.next_after(start)) is not None and start <= end:
+        yield start
 
 
 def ever_fires(expression):

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from engine_kit import ACTOR, DAY_SECONDS, MINUTE, NOON, World, micros, minutes
 from sqlalchemy import delete, event
+from sqlalchemy.exc import OperationalError
 
+from enschedule_core.errors import Unavailable
 from enschedule_worker.service import claiming, firing, schedules
+from enschedule_worker.store import skips
 from enschedule_worker.store.models.schedules import Schedule
 
 
@@ -329,3 +332,23 @@ def test_the_data_of_a_revision_are_found_without_its_schedule(world: World) -> 
         found = claiming.RevisionCache().fetch(tx, {(row.key, row.revision)})
     kept = found[row.key, row.revision]
     assert ('"mine"' in kept.data, kept.schedule_id) == (True, None)
+
+
+def test_a_database_that_breaks_off_is_no_fault_of_the_schedule(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a server that shuts down between two statements does, or a deadlock: all of the transaction is undone."""
+    world.add("one", schedule="* * * * *", overlap="skip")
+    world.add("other", schedule="* * * * *")
+    world.advance(61)
+    world.turn()  # the first run of each goes on while the second slot comes
+    world.advance(60)
+    with monkeypatch.context() as patched:
+        patched.setattr(skips, "record", _broken_off)
+        world.change("one", open_runs=1)
+        with pytest.raises(Unavailable), world.database.write() as tx:
+            firing.fire_due(tx, kinds=("cron",), limit=10)
+    row = world.schedule("one")
+    assert (row.faults, row.broken_reason) == (0, None)
+
+
+def _broken_off(*_: object) -> None:
+    raise OperationalError("INSERT", {}, Exception("the connection is lost"), connection_invalidated=True)

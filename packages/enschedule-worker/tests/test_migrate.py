@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from enschedule_core.errors import ConfigurationError
+from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_worker.store import migrate
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.migrations import steps
@@ -230,6 +230,20 @@ def test_many_that_start_at_once_on_a_server_migrate_once(server_database: Datab
     for thread in threads:
         thread.join(60)
     assert problems == []
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("server_database", ["mariadb"], indirect=True)
+def test_a_server_that_is_gone_before_the_lock_is_given_back_is_said_to_be_away(
+    server_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(tx: Any) -> None:
+        holder = tx.execute(text("SELECT IS_USED_LOCK('enschedule-migrate')")).scalar_one()
+        tx.execute(text(f"KILL {holder}"))
+
+    monkeypatch.setattr(migrate, "_upgrade", interrupted)
+    with pytest.raises(Unavailable):
+        migrate.upgrade(server_database)
 
 
 @pytest.mark.database

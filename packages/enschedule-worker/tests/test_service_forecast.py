@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter as Tally
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from enschedule_core import triggers
 from enschedule_core.clock import from_micros, parse_instant, to_micros
-from enschedule_worker.service import forecast
+from enschedule_worker.service.days import HOUR, MINUTE
+from enschedule_worker.service.plans import Kind
+from enschedule_worker.service.tally import Tally as Counted
 
-HOUR, MINUTE = forecast.HOUR, forecast.MINUTE
 STOCKHOLM = {"timezone": "Europe/Stockholm"}
 TRIGGERS = (
     {"kind": "cron", "expression": "30 2 * * *", **STOCKHOLM},
@@ -35,21 +35,28 @@ SPANS = (
 )
 
 
-def kind(wire: dict[str, Any], start: int, *, number: int = 1, key: int = 1, fired: int = 0) -> Any:
-    """A row of schedules that are alike, as the store gives it."""
+def kind(wire: dict[str, Any], start: int, *, number: int = 1, key: int = 1, fired: int = 0) -> Kind:
+    """Schedules that are planned alike."""
     trigger = triggers.from_wire(wire)
     text = json.dumps(trigger.to_wire())
     following = trigger.next_after(from_micros(start - 1))
     goes_on = start + 10 * 365 * 24 * HOUR if following is None else to_micros(following)
-    return SimpleNamespace(trigger=text, slots_fired=fired, goes_on_at=goes_on, number=number, key=key)
+    left = None if trigger.max_runs is None else trigger.max_runs - fired
+    return Kind(text, goes_on, number, key, key + number - 1, left)
 
 
-def slots(row: Any, start: int, end: int) -> list[int]:
+def counted(kinds: list[Kind], start: int, end: int, offset: int = 0) -> Counted:
+    tally = Counted(start, end, offset, minutes=True)
+    tally.add(sorted(kinds, key=lambda kind: kind.goes_on_at))
+    return tally
+
+
+def slots(row: Kind, start: int, end: int) -> list[int]:
     """Every slot, one by one."""
     trigger = triggers.from_wire(json.loads(row.trigger))
     begin = from_micros(max(row.goes_on_at, start) - 1)
     found = [to_micros(slot) for slot in trigger.slots_between(begin, from_micros(end - 1), 2**31)]
-    return found if trigger.max_runs is None else found[: trigger.max_runs - row.slots_fired]
+    return found[: row.left]
 
 
 def span(first: str, last: str) -> tuple[int, int]:
@@ -62,7 +69,7 @@ def test_each_hour_has_as_many_slots_as_the_trigger(wire: dict[str, Any], bounds
     start, end = span(*bounds[:2])
     row, offset = kind(wire, start, number=3, fired=4), bounds[2]
     wanted = Tally(slot - (slot - offset) % HOUR for slot in slots(row, start, end))
-    assert forecast._hours([row], start, end, offset) == sorted((hour, 3 * n) for hour, n in wanted.items())
+    assert counted([row], start, end, offset).hours() == sorted((hour, 3 * n) for hour, n in wanted.items())
 
 
 @pytest.mark.parametrize("bounds", SPANS[:3], ids=lambda bounds: bounds[0])
@@ -75,7 +82,7 @@ def test_the_fullest_minutes_are_those_of_all_slots(bounds: tuple[str, str, int]
         for minute in {slot - slot % MINUTE for slot in slots(row, start, end)}:
             wanted[minute] += row.number
     best = sorted(wanted.items(), key=lambda one: (-one[1], one[0]))[:12]
-    found = forecast._fullest(rows, start, end, 12)
+    found = counted(rows, start, end).fullest(12)
     assert [(minute, count) for minute, count, _ in found] == best
     for minute, _, keys in found:
         assert keys
@@ -87,11 +94,11 @@ def test_the_fullest_minutes_are_those_of_all_slots(bounds: tuple[str, str, int]
 def test_what_starts_in_every_minute_is_in_none_more_than_in_another() -> None:
     start, end = span("2026-06-01T08:00:00Z", "2026-06-01T12:00:00Z")
     often = kind({"kind": "every", "seconds": 40, "timezone": "UTC"}, start, number=5)
-    assert forecast._fullest([often], start, end, 5) == []
+    assert counted([often], start, end).fullest(5) == []
 
 
 def test_what_has_used_up_its_runs_is_in_no_hour() -> None:
     start, end = span("2026-06-01T08:00:00Z", "2026-06-01T12:00:00Z")
     wire = {"kind": "cron", "expression": "*/5 * * * *", "max_runs": 30, "timezone": "UTC"}
-    assert forecast._hours([kind(wire, start, fired=30)], start, end, 0) == []
-    assert forecast._hours([kind(wire, start, fired=27)], start, end, 0) == [(start, 3)]
+    assert counted([kind(wire, start, fired=30)], start, end).hours() == []
+    assert counted([kind(wire, start, fired=27)], start, end).hours() == [(start, 3)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from enschedule_core.triggers.base import COUNT_LIMIT, Trigger
@@ -14,6 +14,8 @@ from enschedule_core.triggers.cron_words import describe_cron
 from enschedule_core.triggers.members import read_text
 from enschedule_core.triggers.problems import Mistake, refuse_text
 from enschedule_core.triggers.zones import zone_of
+
+_WALKED_BY_DAY = timedelta(days=40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,12 @@ class Cron(Trigger):
 
     def _next(self, instant: datetime) -> datetime | None:
         return pattern_of(self.expression).next_after(instant, zone_of(self.timezone))
+
+    def _walk(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        start, end = self.clip(start, end)
+        if end - start > _WALKED_BY_DAY:  # mostly a few slots of it are wanted, and they may be years apart
+            return super(Cron, self)._walk(start, end)
+        return pattern_of(self.expression).walk(start, end, zone_of(self.timezone))
 
     def latest_and_count(
         self,

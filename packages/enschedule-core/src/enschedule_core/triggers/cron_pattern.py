@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import product
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from enschedule_core.triggers.cron_fields import for_cronsim
 from enschedule_core.triggers.problems import refuse
-from enschedule_core.triggers.zones import change_within, changes
+from enschedule_core.triggers.zones import change_within, changes, offset_at
 
 HOURS_OF_A_DAY = 24
 MICROSECOND = timedelta(microseconds=1)
-_SECOND = timedelta(seconds=1)
+_SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 class Pattern:
@@ -70,6 +72,34 @@ class Pattern:
             elif second > instant and not self.is_fixed:
                 return second
         return None
+
+    def walk(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+        """Yield the slots in ``(start, end]`` (aware UTC), oldest first: by arithmetic on days of one offset.
+
+        Several times as fast as one slot after the other, for a span in which most days have slots.
+        """
+        while start < end:
+            until = min(start + _DAY, end)
+            offset = offset_at(zone, start)
+            if offset == offset_at(zone, until) and _repeat_at(start, zone) is None:
+                yield from self._evenly(start, until, offset)
+            else:
+                slot = self.next_after(start, zone)
+                while slot is not None and slot <= until:
+                    yield slot
+                    slot = self.next_after(slot, zone)
+            start = until
+
+    def _evenly(self, start: datetime, end: datetime, offset: timedelta) -> Iterator[datetime]:
+        after, until = (instant.replace(tzinfo=None) + offset for instant in (start, end))
+        for number in range((until.date() - after.date()).days + 1):
+            day = after.date() + timedelta(days=number)
+            if not self._matches_day(day):
+                continue
+            for hour, minute, second in product(self._hours, self._minutes, self._seconds):
+                wall = datetime(day.year, day.month, day.day, hour, minute, second)  # noqa: DTZ001 - a wall clock
+                if after < wall <= until:
+                    yield (wall - offset).replace(tzinfo=UTC)
 
     def count(self, start: datetime, end: datetime, zone: ZoneInfo) -> int:
         """Return how many slots lie in ``(start, end]`` (aware UTC), by arithmetic.

@@ -70,29 +70,30 @@ def changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Change]:
     before = start
     while before < end:
         after = min(before + timedelta(days=1), end)
-        if _offset(zone, before) != _offset(zone, after):
+        if offset_at(zone, before) != offset_at(zone, after):
             yield change_within(zone, before, after)
         before = after
 
 
 def change_within(zone: ZoneInfo, before: datetime, after: datetime) -> Change:
     """Return the change of offset between two instants that have different offsets (binary search)."""
-    old = _offset(zone, before)
+    old = offset_at(zone, before)
     early, late = before.replace(microsecond=0), after
     while late - early > timedelta(seconds=1):
         middle = (early + (late - early) / 2).replace(microsecond=0)
         if middle <= early:
             break
-        if _offset(zone, middle) == old:
+        if offset_at(zone, middle) == old:
             early = middle
         else:
             late = middle
     late = late.replace(microsecond=0)
     naive = late.replace(tzinfo=None)
-    return Change(at=late, wall_before=naive + old, wall_after=naive + _offset(zone, late))
+    return Change(at=late, wall_before=naive + old, wall_after=naive + offset_at(zone, late))
 
 
-def _offset(zone: ZoneInfo, instant: datetime) -> timedelta:
+def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
+    """Return how far the clocks of ``zone`` are ahead of UTC at an instant."""
     found = instant.astimezone(zone).utcoffset()
     return found if found is not None else timedelta(0)
 

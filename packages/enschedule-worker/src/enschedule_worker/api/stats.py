@@ -17,6 +17,7 @@ from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.problems import at
 from enschedule_worker.api.routing import Blueprint, answer
 from enschedule_worker.service import forecast, stats
+from enschedule_worker.service.days import MINUTE
 
 blueprint = Blueprint("stats", __name__, url_prefix="/api/v1", description="How it adds up")
 
@@ -94,6 +95,6 @@ def get_forecast(query: dict[str, Any]) -> Response:
             before=before,
             limit=query["limit"],
             fullest=query["fullest"],
-            offset=query["offset_minutes"] * forecast.MINUTE,
+            offset=query["offset_minutes"] * MINUTE,
         )
     )

@@ -5,25 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row
-
 from enschedule_core.actor import Actor
-from enschedule_core.clock import format_instant, from_micros, to_micros
+from enschedule_core.clock import format_instant, to_micros
 from enschedule_core.errors import InvalidTrigger
 from enschedule_core.triggers import Cron, Once, Trigger, parse
+from enschedule_worker.service import days, plans
 from enschedule_worker.service.access import reading
-from enschedule_worker.service.forecast import HOUR, KINDS_READ, MINUTE
-from enschedule_worker.service.present import readable_trigger, ref
+from enschedule_worker.service.days import HOUR, MINUTE
+from enschedule_worker.service.plans import Kind
+from enschedule_worker.service.present import ref
 from enschedule_worker.store import schedule_lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database
 
 EXAMPLES = 3
-MINUTES_IN_HOUR = 60
-SECONDS_IN_HOUR = 3_600
 _CLOCK = re.compile(r"\b(\d{1,2}):(\d{2})\b")
 _HOUR = re.compile(r"\b(\d{1,2})( ?)(am|pm)\b", re.IGNORECASE)
 
@@ -46,14 +44,16 @@ def of_trigger(
     counts: dict[int, int] = {}
     keys: list[int] = []
     with reading(database, actor) as tx:
+        kinds = plans.kinds(database, tx, actor.scope, start + HOUR)
         row = None if own_id is None else store.get(tx, own_id, actor.scope)
-        without = None if row is None else int(row.key)
-        for kind in schedule_lists.planned(tx, actor.scope, start + HOUR, KINDS_READ, without=without):
+        for kind in kinds if row is None else plans.without(kinds, row):
+            if kind.goes_on_at >= start + HOUR:
+                break
             minutes = _minutes_of(kind, start)
             for minute in minutes:
-                counts[minute] = counts.get(minute, 0) + int(kind.number)
+                counts[minute] = counts.get(minute, 0) + kind.number
             if own in minutes and len(keys) < EXAMPLES:
-                keys.append(int(kind.key))
+                keys.append(kind.key)
         names = schedule_lists.names(tx, keys)
     count = counts.get(own, 0)
     return {
@@ -64,24 +64,12 @@ def of_trigger(
     }
 
 
-def _minutes_of(kind: Row[Any], start: int) -> list[int]:
+def _minutes_of(kind: Kind, start: int) -> list[int]:
     """Return the minutes of the hour from ``start`` on in which a kind of schedules starts; none for each minute."""
-    trigger = readable_trigger(kind.trigger)
-    begin = max(int(kind.goes_on_at), start)
-    if trigger is None or len(_minutes(kind.trigger, begin, begin + HOUR)) >= MINUTES_IN_HOUR:
+    begin, end = max(kind.goes_on_at, start), start + HOUR
+    if days.is_every_minute(kind.trigger, begin):
         return []
-    left = None if trigger.max_runs is None else max(trigger.max_runs - int(kind.slots_fired), 0)
-    return list(_minutes(kind.trigger, begin, start + HOUR)[:left])
-
-
-@lru_cache(maxsize=100_000)
-def _minutes(text: str, start: int, end: int) -> tuple[int, ...]:
-    """Return the minutes in which a stored trigger has slots, from ``start`` until before ``end``."""
-    trigger = readable_trigger(text)
-    if trigger is None or start >= end:
-        return ()
-    slots = trigger.slots_between(from_micros(start - 1), from_micros(end - 1), SECONDS_IN_HOUR)
-    return tuple(dict.fromkeys(at - at % MINUTE for at in map(to_micros, slots)))
+    return list(islice(days.minutes(kind.trigger, begin, end), kind.left))
 
 
 def _free(trigger: Trigger, own: int, start: int, taken: set[int]) -> dict[str, Any] | None:

@@ -13,16 +13,7 @@ from sqlalchemy import Row, select
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schedule import OnLost, Retry
 from enschedule_worker.service import chains
-from enschedule_worker.store import (
-    counters,
-    new_runs,
-    notices,
-    occurrence,
-    queue,
-    run_reads,
-    runs,
-    standing,
-)
+from enschedule_worker.store import counters, new_runs, notices, occurrence, queue, run_reads, runs, standing
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.holding import Ending, Holder
 from enschedule_worker.store.models.schedules import Schedule
@@ -38,13 +29,7 @@ def _retry_of(text: str) -> Retry:
     return Retry.from_wire(json.loads(text)) if text else Retry()
 
 
-def finish(
-    tx: Transaction,
-    holder: Holder,
-    endings: Sequence[Ending],
-    *,
-    notify_url: str | None = None,
-) -> set[int]:
+def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending], *, notify_url: str | None = None) -> set[int]:
     """Store the endings of runs that this holder still has and return their ids; others were lost, and are dropped.
 
     ``notify_url`` is told of schedules that begin to fail or recover and that name nobody themselves.
@@ -60,34 +45,32 @@ def finish(
     again = [_next_attempt(tx, whole.get(ending.run_id), ending) for ending in accepted]
     new_runs.insert_many(tx, [new for new in again if new is not None])
     standings = standing.ended(
-        tx,
-        [
-            standing.End.of(
-                rows[ending.run_id],
-                ending.status,
-                started_at=ending.started_at,
-                finished_at=ending.finished_at,
-                was_running=True,
-                retry_at=None if new is None else new.not_before,
-            )
-            for ending, new in zip(accepted, again, strict=True)
-        ],
+        tx, [_end(rows[ending.run_id], ending, new) for ending, new in zip(accepted, again, strict=True)]
     )
     _consequences(tx, standings, notify_url)
-    counters.add(
-        tx,
-        [
-            counters.Counted(
-                holder.worker_id,
-                ending.status,
-                ending.finished_at,
-                duration=ending.finished_at - ending.started_at,
-                delay=ending.started_at - rows[ending.run_id].not_before,
-            )
-            for ending in accepted
-        ],
-    )
+    counters.add(tx, [_counted(holder, rows[ending.run_id], ending) for ending in accepted])
     return set(rows)
+
+
+def _end(row: Row[Any], ending: Ending, retry: new_runs.NewRun | None) -> standing.End:
+    return standing.End.of(
+        row,
+        ending.status,
+        started_at=ending.started_at,
+        finished_at=ending.finished_at,
+        was_running=True,
+        retry_at=None if retry is None else retry.not_before,
+    )
+
+
+def _counted(holder: Holder, row: Row[Any], ending: Ending) -> counters.Counted:
+    return counters.Counted(
+        holder.worker_id,
+        ending.status,
+        ending.finished_at,
+        duration=ending.finished_at - ending.started_at,
+        delay=ending.started_at - row.not_before,
+    )
 
 
 def reap(tx: Transaction, *, notify_url: str | None = None) -> int:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, select, true, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from enschedule_core import triggers
 from enschedule_core.clock import from_micros, to_micros
@@ -73,6 +74,8 @@ def fire_due(tx: Transaction, *, kinds: Collection[str], limit: int, free: FreeP
     for row in sorted(rows, key=lambda found: found.key):
         try:
             _fire(tx, batch, row)
+        except SQLAlchemyError:  # no row's fault: the transaction is undone, and nothing of it may be committed
+            raise
         except Exception as problem:  # noqa: BLE001 - one bad row must not stop the others
             _back_off(tx, row, problem)
     batch.write(tx)

@@ -14,13 +14,7 @@ from enschedule_core.registry import Registry
 from enschedule_core.schedule import is_valid_id, slug
 from enschedule_core.schema import encode_json
 from enschedule_core.wire.definition import Definition, canonical
-from enschedule_worker.service import (
-    auditing,
-    ownership,
-    pausing,
-    present,
-    secret_data,
-)
+from enschedule_worker.service import auditing, ownership, pausing, present, secret_data
 from enschedule_worker.service.finding import existing
 from enschedule_worker.service.settling import group_key, settle
 from enschedule_worker.store import audit, bindings, due_schedules, limits, receivers, secrets, state, users

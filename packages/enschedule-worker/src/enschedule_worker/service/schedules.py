@@ -11,11 +11,7 @@ from enschedule_core.actor import Actor, Permission
 from enschedule_core.errors import Conflict, FieldError, InvalidInput, NotFound, StaleRevision
 from enschedule_core.registry import Registry
 from enschedule_core.wire.definition import Definition, merged
-from enschedule_worker.service import (
-    ownership,
-    pausing,
-    present,
-)
+from enschedule_worker.service import ownership, pausing, present
 from enschedule_worker.service.access import allow, changing, reading
 from enschedule_worker.service.finding import check_revision, existing
 from enschedule_worker.service.saving import AUDITED, CREATED, Changed, insert, update

@@ -12,14 +12,7 @@ from enschedule_core.clock import from_micros
 from enschedule_core.errors import Conflict, FieldError, InvalidInput
 from enschedule_core.registry import Registry
 from enschedule_core.wire.definition import Definition, canonical
-from enschedule_worker.service import (
-    addressing,
-    chains,
-    handler_access,
-    ownership,
-    present,
-    secret_data,
-)
+from enschedule_worker.service import addressing, chains, handler_access, ownership, present, secret_data
 from enschedule_worker.service.access import allow, home_of
 from enschedule_worker.service.handlers import settle_version
 from enschedule_worker.store import schedules as store

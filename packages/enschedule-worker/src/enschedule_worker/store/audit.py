@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 
 from enschedule_core.actor import Actor
 from enschedule_core.schema import encode_json
@@ -14,6 +14,7 @@ from enschedule_worker.store.models.people import Audit, Group
 from enschedule_worker.store.tables import table_of
 
 _INSERT = insert(table_of(Audit))
+_NEWEST = select(func.coalesce(func.max(Audit.id), 0))
 
 
 def record(
@@ -47,6 +48,11 @@ def record(
             "refused": refused,
         },
     )
+
+
+def newest(tx: Transaction) -> int:
+    """Return the id of the newest entry, 0 where there is none: as long as it stays, nobody has changed anything."""
+    return int(tx.execute(_NEWEST).scalar_one())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

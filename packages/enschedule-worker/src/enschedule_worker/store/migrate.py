@@ -123,7 +123,7 @@ def _alone(database: Database) -> Iterator[None]:
     if database.engine.dialect.name not in ("mysql", "mariadb"):
         yield
         return
-    with database.engine.connect() as guard:
+    with database.read() as guard:
         for _ in range(_LOCK_TRIES):
             if guard.execute(_GET_LOCK, {"seconds": _LOCK_SECONDS}).scalar():
                 break

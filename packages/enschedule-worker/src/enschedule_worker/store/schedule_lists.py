@@ -279,18 +279,19 @@ def earliest(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[An
     return sorted(found, key=lambda row: (row.goes_on_at, row.key))[:limit]
 
 
-def planned(tx: Transaction, scope: Scope, end: int, limit: int, *, without: int | None = None) -> list[Row[Any]]:
-    """Return what is planned before ``end``, schedules alike as one row; ``without`` is the key of one to leave out.
+def planned(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:
+    """Return what is planned before ``end``, schedules alike as one row, what goes on first at the front.
 
-    Columns: trigger, slots_fired (0 where it does not matter), goes_on_at, number (of schedules), key (of one of them).
+    Columns: trigger, slots_fired (0 where it does not matter), goes_on_at, number (of schedules), key and last_key (the
+    lowest and the highest of theirs).
     """
     fired = case((Schedule.trigger.contains('"max_runs":null'), 0), else_=Schedule.slots_fired)
     columns = (Schedule.trigger, fired.label("slots_fired"), _goes_on_at().label("goes_on_at"))
-    chosen = _planned(scope, end) if without is None else and_(_planned(scope, end), Schedule.key != without)
-    inner = select(*columns, Schedule.key).where(chosen).subquery()
+    inner = select(*columns, Schedule.key).where(_planned(scope, end)).subquery()
     alike = (inner.c.trigger, inner.c.slots_fired, inner.c.goes_on_at)
-    figures = (func.count().label("number"), func.min(inner.c.key).label("key"))
-    return list(tx.execute(select(*alike, *figures).group_by(*alike).order_by(inner.c.goes_on_at).limit(limit)))
+    keys = (func.min(inner.c.key).label("key"), func.max(inner.c.key).label("last_key"))
+    chosen = select(*alike, func.count().label("number"), *keys).group_by(*alike)
+    return list(tx.execute(chosen.order_by(inner.c.goes_on_at).limit(limit)))
 
 
 def names(tx: Transaction, keys: Collection[int]) -> dict[int, Row[Any]]:
