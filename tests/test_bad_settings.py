@@ -13,7 +13,7 @@ from enschedule_core.settings import Kind, Setting
 from enschedule_dashboard.main import SETTINGS as DASHBOARD_SETTINGS
 from enschedule_dashboard.main import read_plan
 from enschedule_worker.build import load_registry
-from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.setting_table import SETTINGS as WORKER_SETTINGS
 from enschedule_worker.settings import read_settings
 
 SETTINGS = {one.name: one for one in (*WORKER_SETTINGS, *DASHBOARD_SETTINGS)}

@@ -26,6 +26,7 @@ def load(name):
 
 
 package_index = load("package_index")
+package_wheel = load("package_wheel")
 bootstrap = load("bootstrap")
 
 
@@ -167,7 +168,7 @@ def file(name="pip-26.1-py3-none-any.whl", **changes):
 
 def fetch(server, folder, *, login="", **settings):
     base = server.base.replace("//", f"//{login}")
-    return package_index.fetch_wheel("pip", package_index.IndexSettings(f"{base}/simple", **settings), folder)
+    return package_wheel.fetch_wheel("pip", package_index.IndexSettings(f"{base}/simple", **settings), folder)
 
 
 def test_the_newest_wheel_that_runs_here_is_taken_and_checked(index, tmp_path):

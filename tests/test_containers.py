@@ -24,8 +24,9 @@ from enschedule_dashboard.main import SETTINGS as DASHBOARD_SETTINGS
 from enschedule_dashboard.main import read_plan
 from enschedule_worker import main as worker_main
 from enschedule_worker import server
-from enschedule_worker.settings import OTHERS, read_settings
-from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.setting_table import OTHERS
+from enschedule_worker.setting_table import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.settings import read_settings
 from enschedule_worker.store.seal import read_keys
 
 ROOT = Path(__file__).parent.parent

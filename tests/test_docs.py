@@ -25,8 +25,8 @@ from enschedule_core.triggers.cron_fields import MACROS
 from enschedule_core.wire.schedules import ScheduleInput
 from enschedule_dashboard.main import SETTINGS as DASHBOARD_SETTINGS
 from enschedule_hub.up import command as up
-from enschedule_worker.settings import OTHERS
-from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.setting_table import OTHERS
+from enschedule_worker.setting_table import SETTINGS as WORKER_SETTINGS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -10,8 +10,8 @@ import pytest
 
 from enschedule_cli.main import cli
 from enschedule_dashboard.main import SETTINGS as DASHBOARD_SETTINGS
-from enschedule_worker.settings import OTHERS
-from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.setting_table import OTHERS
+from enschedule_worker.setting_table import SETTINGS as WORKER_SETTINGS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

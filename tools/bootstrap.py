@@ -40,7 +40,7 @@ def fingerprint(root: Path = ROOT) -> str:
     digest = hashlib.sha256(f"{root}\n{os.path.realpath(base)}\n{sys.version}\n".encode())
     own = Path(__file__).resolve()
     read = [root / "pyproject.toml", *sorted(root.glob("packages/*/pyproject.toml"))]
-    for path in (*read, own, own.with_name("package_index.py")):
+    for path in (*read, own, own.with_name("package_index.py"), own.with_name("package_wheel.py")):
         digest.update(f"{path}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -88,11 +88,12 @@ def _same_interpreter() -> bool:
 def install(group: str) -> None:
     """Install all packages editable and the requirements of `group` into `.venv`."""
     import package_index  # noqa: PLC0415 - only when there is something to do: it costs 60 ms
+    import package_wheel  # noqa: PLC0415
 
     try:
         settings = package_index.read_settings(os.environ, DEFAULT_INDEX)
         environment = {**os.environ, **package_index.child_environment(settings)}
-        wheel = package_index.fetch_wheel("pip", settings, VENV / "bootstrap")
+        wheel = package_wheel.fetch_wheel("pip", settings, VENV / "bootstrap")
     except package_index.IndexFault as error:
         raise BootstrapError(str(error)) from error
     say(f"installing {wheel.name} and uv")

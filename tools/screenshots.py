@@ -32,7 +32,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from enschedule_hub.demo.filling import PLUGINS, fill
-from enschedule_worker.build import open_database
+from enschedule_worker.databases import open_database
 from enschedule_worker.settings import read_settings
 from main_job import START_SECONDS, Missing, answers, wait_for
 from picture_list import IN_THE_DOCS, PASSWORD, STRANGER, Shown, blank_pages, pages

@@ -15,7 +15,8 @@ from benchmarks.competitors.own_database import LINE, Place, make_many, migrated
 from benchmarks.measures import MeasureFailed, Order, Sample, throughput
 from enschedule_core.run import RunStatus
 from enschedule_worker.store import recent
-from enschedule_worker.store.models import Base, Run
+from enschedule_worker.store.models.base import Base
+from enschedule_worker.store.models.runs import Run
 
 LEASE_MICROS = 45_000_000
 HOUR_MICROS = 3_600_000_000

@@ -27,7 +27,10 @@ from enschedule_worker.service import runs, schedules
 from enschedule_worker.store import migrate
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database
-from enschedule_worker.store.models import Base, Handler, Revision, Run, Schedule
+from enschedule_worker.store.models.base import Base
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Revision, Schedule
+from enschedule_worker.store.models.workers import Handler
 
 DATABASE = "enschedule.db"
 HANDLERS = Path(__file__).resolve().parents[1] / "handlers"

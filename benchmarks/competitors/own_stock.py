@@ -17,7 +17,7 @@ from benchmarks.competitors.own_worker import MICROS, recorded, sleep_until, wai
 from benchmarks.competitors.words import WORDS, Words
 from benchmarks.measures import NANOS, MeasureFailed, Order, Sample
 from enschedule_worker.store import recent
-from enschedule_worker.store.models import Counter, Output, Run
+from enschedule_worker.store.models.runs import Counter, Output, Run
 
 TEN_YEARS = 10 * 365 * 86_400 * MICROS
 HOUR = 3600 * MICROS

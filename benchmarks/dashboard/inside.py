@@ -19,7 +19,8 @@ from benchmarks.measures import MeasureFailed
 from enschedule_dashboard.main import pages_over, read_plan
 from enschedule_worker.build import Worker, build_worker
 from enschedule_worker.store import census
-from enschedule_worker.store.models import Output, Run, Schedule
+from enschedule_worker.store.models.runs import Output, Run
+from enschedule_worker.store.models.schedules import Schedule
 
 TIMES = 9
 SAMPLES = 40

@@ -21,7 +21,9 @@ from enschedule_core.clock import from_micros, to_micros
 from enschedule_core.run import RunStatus
 from enschedule_core.triggers import from_wire
 from enschedule_worker.store import recent
-from enschedule_worker.store.models import Audit, Output, Revision, Run, Schedule, ScheduleTag
+from enschedule_worker.store.models.people import Audit
+from enschedule_worker.store.models.runs import Output, Run
+from enschedule_worker.store.models.schedules import Revision, Schedule, ScheduleTag
 
 MICROS = 1_000_000
 AHEAD = 600 * MICROS  # nothing is due while it is measured, but what is due every hour

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import random
 import re
-import signal
 import tempfile
-import threading
 import time
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from faults import checks
+from faults.asking import ByHand, Worker
 from faults.checks import Violations, Watcher
 from faults.databases import Database, SqliteDatabase
+from faults.evils import Evils, running
 from faults.programs import LOST_WITHIN_SECONDS, Program, tampered, wrong_clock
 from faults.servers import Server, own_server
 from faults.waiting import wait_for
@@ -58,18 +57,6 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass
-class Worker:
-    """One place for a worker process: the process comes and goes, its id, port and clock stay."""
-
-    name: str
-    environ: dict[str, str]
-    program: Program | None = None
-    starts: int = 0
-    busy_until: float = 0.0  # something is being done to it
-    harmed: bool = False
-
-
 class Chaos:
     """One run of chaos; :meth:`go` is the whole of it."""
 
@@ -85,10 +72,17 @@ class Chaos:
         self.report = Report(plan)
         self._random = random.Random(plan.seed)
         self._watcher = Watcher(database, folder)
-        self._later: list[tuple[float, Callable[[], None]]] = []
         self._workers = [Worker(f"w{number}", self._environ(number)) for number in range(plan.workers)]
         self._by_hand = ByHand(self._workers[0])
-        self._server_harmed = False
+        self._evils = Evils(
+            self._workers,
+            folder,
+            database,
+            server,
+            chances=self._random,
+            did=self.report.did,
+            fault=self._fault,
+        )
         self._logs: set[Path] = set()
 
     def _environ(self, number: int) -> dict[str, str]:
@@ -134,8 +128,8 @@ class Chaos:
         if made.code():
             raise AssertionError(f"the tables cannot be made:\n{made.log}")
         for worker in self._workers:
-            self._start(worker)
-        first = self._running(self._workers[0]).ready()
+            self._evils.start(worker)
+        first = running(self._workers[0]).ready()
         for name, handler, every, count, data in self._SCHEDULES:
             for number in range(count):
                 self._call(first, "PUT", f"{name}-{number}", self._schedule(handler, every, data))
@@ -170,30 +164,12 @@ class Chaos:
         next_at = time.monotonic() + 2
         while time.monotonic() < ends_at:
             time.sleep(0.2)
-            self._do_what_is_due()
+            self._evils.do_what_is_due()
             self._watcher.look()
             if evils and time.monotonic() >= next_at:
                 evil = each_once.pop(0) if each_once else self._random.choice([*evils, *(set(evils) - {"server"})])
-                getattr(self, f"_{evil}")()
+                self._evils.do(evil)
                 next_at = time.monotonic() + self._random.uniform(1.0, 3.0)
-
-    def _do_what_is_due(self) -> None:
-        now = time.monotonic()
-        due = [action for at, action in self._later if at <= now]
-        self._later = [(at, action) for at, action in self._later if at > now]
-        for action in due:
-            action()
-        for worker in self._workers:
-            if worker.busy_until <= now and self._running(worker).process.poll() is not None:
-                self._ended_by_itself(worker)
-
-    def _ended_by_itself(self, worker: Worker) -> None:
-        program = self._running(worker)
-        if program.process.returncode == 2 and "Traceback" not in program.log:
-            self.report.did["refused starts"] += 1  # the server was away when it began: it says so and ends
-        else:
-            self._fault(f"{worker.name} ended by itself with {program.process.returncode}: {program.log[-1500:]}")
-        self._start(worker)
 
     def _settle(self) -> None:
         """Let everything that is stopped go on, make no more slots, and wait until nothing is open."""
@@ -201,8 +177,8 @@ class Chaos:
         until = time.monotonic() + SETTLE_SECONDS
         while any(worker.busy_until > time.monotonic() for worker in self._workers) and time.monotonic() < until:
             time.sleep(0.2)
-            self._do_what_is_due()
-        first = self._running(self._workers[0]).ready()
+            self._evils.do_what_is_due()
+        first = running(self._workers[0]).ready()
         for row in self.database.rows("SELECT id FROM schedules"):
             self._call(first, "POST", f"{row[0]}/pause", {"reason": "enough"})
         try:
@@ -216,7 +192,7 @@ class Chaos:
         self._watcher.look()
 
     def _looked(self) -> bool:
-        self._do_what_is_due()
+        self._evils.do_what_is_due()
         self._watcher.look()
         return True
 
@@ -247,7 +223,7 @@ class Chaos:
     def _false_losses(self) -> int:
         unharmed = [worker.name for worker in self._workers if not worker.harmed]
         # Whoever is frozen may have a file locked, and then nobody's heartbeats come through.
-        others_harmed = self._server_harmed or (self.plan.kind == "sqlite" and self.report.did["freezes"])
+        others_harmed = self._evils.server_harmed or (self.plan.kind == "sqlite" and self.report.did["freezes"])
         if others_harmed or not unharmed:
             return 0
         names = ", ".join(f"'{name}'" for name in unharmed)
@@ -267,122 +243,6 @@ class Chaos:
         self.report.violations.errors += 1
         if len(self.report.notes) < 5:
             self.report.notes.append(what)
-
-    # ------------------------------------------------------------ workers
-
-    def _start(self, worker: Worker) -> None:
-        port = {} if worker.program is None else {"PORT": str(worker.program.port)}
-        worker.program = Program(self.folder, "worker", database=self.database, **worker.environ, **port)
-        worker.starts += 1
-        worker.busy_until = 0.0
-
-    @staticmethod
-    def _running(worker: Worker) -> Program:
-        assert worker.program is not None
-        return worker.program
-
-    def _victim(self) -> Worker | None:
-        free = [worker for worker in self._workers if worker.busy_until <= time.monotonic()]
-        if len(free) < 2:  # somebody has to go on, or nothing is proved
-            return None
-        chosen = self._random.choice(free)
-        chosen.harmed = True
-        chosen.busy_until = float("inf")
-        return chosen
-
-    def _in(self, seconds: float, action: Callable[[], None]) -> None:
-        self._later.append((time.monotonic() + seconds, action))
-
-    # ------------------------------------------------------------ evils
-
-    def _kill(self) -> None:
-        if (worker := self._victim()) is not None:
-            self.report.did["kills"] += 1
-            self._running(worker).kill()
-            self._in(self._random.uniform(0.1, 2), lambda: self._start(worker))
-
-    def _stop(self) -> None:
-        if (worker := self._victim()) is not None:
-            self.report.did["stops"] += 1
-            program = self._running(worker)
-            runs = program.log.count(f"Worker {worker.name} runs") == worker.starts  # else the signal comes too soon
-            program.signal(signal.SIGTERM)
-            self._in(1, lambda: self._stopped(worker, time.monotonic() + 30, 0 if runs else -signal.SIGTERM))
-
-    def _stopped(self, worker: Worker, until: float, code: int) -> None:
-        program = self._running(worker)
-        if program.process.poll() is None and time.monotonic() < until:
-            self._in(0.5, lambda: self._stopped(worker, until, code))
-            return
-        if program.process.returncode not in (0, code) and not self._server_harmed:
-            self._fault(f"{worker.name}: SIGTERM ended it with {program.process.returncode}: {program.log[-1500:]}")
-        program.kill()
-        self._start(worker)
-
-    def _freeze(self) -> None:
-        if (worker := self._victim()) is not None:
-            self.report.did["freezes"] += 1
-            self._running(worker).signal(signal.SIGSTOP, group=True)
-            # Not by this thread, which may itself wait for what the frozen one has locked.
-            timer = threading.Timer(self._random.uniform(1, 5), self._thaw, [worker])
-            timer.daemon = True
-            timer.start()
-
-    def _thaw(self, worker: Worker) -> None:
-        self._running(worker).signal(signal.SIGCONT, group=True)
-        worker.busy_until = time.monotonic() + 1
-
-    def _server(self) -> None:
-        assert self.server is not None
-        self.report.did["restarts"] += 1
-        self._server_harmed = True
-        if self._random.random() < 0.5:
-            self.server.kill()
-        else:
-            self.server.stop()
-        time.sleep(self._random.choice((0.1, 1.0, 3.5)))
-        self.server.start()
-
-    def _again(self) -> None:
-        """Let slots of one schedule come again, as they do from a backup, or where a clock is set back."""
-        self.report.did["again"] += 1
-        self.database.change("UPDATE schedules SET due_at = due_at - 3000000, fire_at = 1 WHERE id = 'again'")
-
-
-class ByHand(threading.Thread):
-    """Somebody who asks for runs, and asks again with the same key until there is an answer."""
-
-    def __init__(self, worker: Worker) -> None:
-        super().__init__(name="by-hand", daemon=True)
-        self._worker = worker
-        self._enough = threading.Event()
-        self.keys = 0
-        self.answered = 0
-        self.slowest = 0.0
-
-    def run(self) -> None:
-        """Ask until :meth:`stop`."""
-        while not self._enough.wait(0.7):
-            self.keys += 1
-            key = uuid.uuid4().hex
-            while not self._ask(key):
-                if self._enough.wait(0.5):
-                    return
-            self.answered += 1
-
-    def _ask(self, key: str) -> bool:
-        program = self._worker.program
-        assert program is not None
-        began = time.monotonic()
-        status, _ = program.ask("POST", "/api/v1/schedules/by-hand/runs", {}, Idempotency_Key=key)
-        self.slowest = max(self.slowest, time.monotonic() - began)
-        return 200 <= status < 300
-
-    def stop(self) -> None:
-        """Ask no more."""
-        self._enough.set()
-        if self.is_alive():
-            self.join(60)
 
 
 @contextmanager

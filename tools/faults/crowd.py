@@ -6,30 +6,24 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import cycle
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from faults import checks
-from faults.chaos import ByHand, Worker
+from faults.asking import ByHand, Worker
 from faults.checks import Violations, Watcher
 from faults.databases import Database
 from faults.programs import Program
+from faults.reading import Reader
 from faults.waiting import wait_for
 
 LEASE_SECONDS, HEARTBEAT_SECONDS = 6.0, 1.5
 SETTLE_SECONDS = 60.0
 APPLY_SECONDS = 120.0
-_REST_SECONDS = 0.1
-PAGES = (
-    *("/", "/schedules", "/schedules?q=north", "/schedules/often-0", "/runs", "/runs?status=failed", "/calendar"),
-    *("/workers", "/handlers", "/schedules/often-0/edit", "/readyz"),
-)
 
 
 class Sort(NamedTuple):
@@ -86,33 +80,6 @@ class Report:
     def is_clean(self) -> bool:
         """True if nothing has happened that never may, and every page was answered."""
         return not (self.violations or self.astray or self.refused)
-
-
-class Reader(threading.Thread):
-    """Somebody who looks at one page after the other, on one dashboard."""
-
-    def __init__(self, dashboard: Program) -> None:
-        super().__init__(name="reader", daemon=True)
-        self._dashboard = dashboard
-        self._enough = threading.Event()
-        self.took: list[float] = []
-        self.refused: list[str] = []
-
-    def run(self) -> None:
-        """Read until :meth:`stop`."""
-        for path in cycle(PAGES):
-            began = time.monotonic()
-            status, text = self._dashboard.ask("GET", path)
-            self.took.append(time.monotonic() - began)
-            if status != 200:
-                self.refused.append(f"{path}: {status} {text[:200]}")
-            if self._enough.wait(_REST_SECONDS):
-                return
-
-    def stop(self) -> None:
-        """Look at no further page."""
-        self._enough.set()
-        self.join(60)
 
 
 class Crowd:

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from enschedule_core.errors import FieldError, InvalidTrigger
 from enschedule_core.triggers import from_wire
 from enschedule_dashboard import policy_form, when_form
-from enschedule_dashboard.policy_form import duration_text, parse_duration
+from enschedule_dashboard.durations import duration_text, parse_duration
 
 ZONE = "Europe/Stockholm"
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from enschedule_hub.config import command
-from enschedule_worker.build import prepare
+from enschedule_worker.databases import prepare
 from enschedule_worker.settings import read_settings
 
 

@@ -21,7 +21,8 @@ from enschedule_hub.demo import shop
 from enschedule_hub.demo.command import command
 from enschedule_hub.demo.filling import PLUGINS, fill
 from enschedule_hub.demo.scenes import SCENES
-from enschedule_worker.build import build_worker, open_database
+from enschedule_worker.build import build_worker
+from enschedule_worker.databases import open_database
 from enschedule_worker.service import runs, schedules, stats
 from enschedule_worker.settings import read_settings
 from enschedule_worker.store import recent, skips

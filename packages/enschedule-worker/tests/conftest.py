@@ -32,6 +32,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # the kits are modules beside th
 import database_kit
 from engine_kit import World
 
+from enschedule_worker.store.holding import Ending, Holder
+
 NOON = "2026-11-24T12:00:00Z"
 API_KEY = "correct-horse-battery"
 KINDS = ("cron", "every", "once", "manual")
@@ -161,7 +163,7 @@ class Stage:
         self.database = database
         self.registry = registry
         self.clock = clock
-        self.holder = runs.Holder("web-1", "i1", ("blue",))
+        self.holder = Holder("web-1", "i1", ("blue",))
         self.reach = Reach("web-1", ("blue",))
 
     def register(self, worker: census.WorkerCard | None = None, registry: Registry | None = None) -> None:
@@ -204,7 +206,7 @@ class Stage:
                 "traceback": "Traceback…",
                 **more,
             }
-        ending = runs.Ending(
+        ending = Ending(
             run_id=run.id,
             fence=run.fence,
             status=status,

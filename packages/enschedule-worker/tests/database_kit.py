@@ -24,7 +24,7 @@ from enschedule_worker.store import connect, migrate
 from enschedule_worker.store.clock import Clock
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.location import Location, locate
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
 
 ON_SERVERS = re.compile(
     r"test_(engine|housekeeping|store|service|slots_missed|listen|notices|people"

@@ -29,8 +29,9 @@ from enschedule_worker.store import census, picking
 from enschedule_worker.store import runs as store_runs
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.clock import Clock, ManualClock
-from enschedule_worker.store.models import Output, Revision, Run, RunDetail, Schedule, Skip
-from enschedule_worker.store.runs import Holder
+from enschedule_worker.store.holding import Holder
+from enschedule_worker.store.models.runs import Output, Run, RunDetail
+from enschedule_worker.store.models.schedules import Revision, Schedule, Skip
 
 ACTOR = Actor(ActorKind.LOCAL, "ada")
 NOON = to_micros(parse_instant("2026-11-24T12:00:00Z"))

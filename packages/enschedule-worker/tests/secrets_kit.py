@@ -1,17 +1,25 @@
-"""What tests of secrets share: keys, a handler with a secret field, and all that a database holds as text."""
+"""What tests of secrets share: keys, a handler with a secret field, all that a database holds as text, and fixtures.
+
+A module of tests takes those it wants by their names; they stand before the ones of all tests then.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
+from engine_kit import ACTOR, World
 from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 
 from enschedule_core.handler import handler
 from enschedule_core.registry import Registry
+from enschedule_worker.service import secrets
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.key_file import new_key
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
+from enschedule_worker.store.seal import Keyring
 
 OLD, NEW = new_key(), new_key()
 VALUE = "hunter2-and-more"
@@ -45,3 +53,32 @@ def everything(database: Database) -> str:
     with database.read() as tx:
         quoted = map(tx.connection.dialect.identifier_preparer.quote, Base.metadata.tables)
         return "\n".join(str(row) for name in quoted for row in tx.execute(text(f"SELECT * FROM {name}")))
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """A registry with a handler that has a secret field."""
+    return with_secret_field()
+
+
+@pytest.fixture
+def database(place: Any, clock: Any) -> Database:
+    """A database with a key."""
+    made: Database = place.open(clock)
+    made.keyring = Keyring((OLD,))
+    return made
+
+
+@pytest.fixture
+def stored(database: Database) -> Callable[[], str]:
+    """Return a function that gives everything that is in the database, as text."""
+    return lambda: everything(database)
+
+
+@pytest.fixture
+def safe(world: World) -> Iterator[World]:
+    """A world with a key and a secret."""
+    world.database.keyring = Keyring((OLD,))
+    secrets.put(world.database, ACTOR, "SLACK_TOKEN", VALUE)
+    yield world
+    world.database.keyring = Keyring((OLD,))

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 
 from enschedule_worker.api import waiting
 from enschedule_worker.service import lines as service
-from enschedule_worker.store.models import Output
+from enschedule_worker.store.models.runs import Output
 
 LINES = "runs/1/output/lines"
 MATCHES = "runs/1/output/matches"

@@ -68,7 +68,7 @@ def is_alive(pid: int) -> bool:
 
 
 def child_pids(recorder: Recorder) -> list[int]:
-    return [child.pid for child in recorder.executor._children]  # type: ignore[attr-defined]
+    return [child.pid for child in recorder.executor._crew.children]  # type: ignore[attr-defined]
 
 
 def works(recorder: Recorder) -> int:
@@ -275,7 +275,7 @@ def test_whoever_does_not_hear_is_killed(shared: Recorder, what: str) -> None:
 
 def test_a_stopped_child_is_killed_all_the_same(shared: Recorder) -> None:
     run = begun(shared, "sleep")
-    os.kill(shared.executor._running[run.run_id].pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+    os.kill(shared.executor._crew.running[run.run_id].pid, signal.SIGSTOP)  # type: ignore[attr-defined]
     shared.stop_run(run)
     assert not run.wait(lambda: run.outcomes, 0.3)
     shared.executor.kill(run)

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from enschedule_core.errors import ConfigurationError
 from enschedule_worker import commands
-from enschedule_worker.build import Worker, build_worker, prepare
+from enschedule_worker.build import Worker, build_worker
+from enschedule_worker.databases import prepare
 from enschedule_worker.settings import read_settings
 from enschedule_worker.store.migrate import head
 

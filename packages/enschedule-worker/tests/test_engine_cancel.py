@@ -49,7 +49,7 @@ def test_a_run_that_finishes_in_spite_of_a_cancel_has_succeeded(world: World) ->
 
 def test_a_run_claimed_but_not_begun_is_taken_back_by_a_cancel(make_world: Any) -> None:
     world = make_world(places=1)
-    world.engine._ahead = 1
+    world.engine._intake.ahead = 1
     world.add(schedule="manual", handler="block")
     first, second = world.run(), world.run()
     world.turn()

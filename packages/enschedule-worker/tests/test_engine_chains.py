@@ -10,7 +10,7 @@ from engine_kit import ACTOR, World, going_on, reap_after
 
 from enschedule_core.errors import InvalidInput
 from enschedule_worker.service import chains, endings, halting, schedules
-from enschedule_worker.store import runs as store
+from enschedule_worker.store.holding import Ending
 
 MakeWorld = Callable[..., World]
 
@@ -110,7 +110,7 @@ def test_a_refused_result_is_followed_by_nothing(make_world: MakeWorld) -> None:
     world.add("good", schedule="manual")
     run_id = going_on(world, on_success="good", on_lost="leave")
     reap_after(make_world(clock=world.clock, worker_id="w2"), 46)
-    late = store.Ending(
+    late = Ending(
         run_id=run_id,
         fence=1,
         status=chains.RunStatus.SUCCEEDED,

@@ -20,7 +20,7 @@ MakeWorld = Callable[..., World]
 
 def test_a_stop_gives_back_what_has_not_begun_and_lets_the_rest_end(make_world: MakeWorld) -> None:
     world = make_world(places=1)
-    world.engine._ahead = 1
+    world.engine._intake.ahead = 1
     world.add(schedule="manual", handler="block")
     begun, waiting = world.run(), world.run()
     world.turn()
@@ -56,7 +56,7 @@ def test_what_outlives_the_grace_is_lost_because_the_worker_stopped(make_world: 
 @pytest.mark.usefixtures("sqlite_only")
 def test_a_stop_while_the_database_is_busy_still_gives_back_what_has_not_begun(make_world: MakeWorld) -> None:
     world = make_world(places=1, busy_seconds=0.01)
-    world.engine._ahead = 1
+    world.engine._intake.ahead = 1
     world.add(schedule="manual", handler="block")
     world.run()
     waiting = world.run()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from enschedule_core.errors import Unavailable
 from enschedule_worker.service import claiming, firing, schedules
 from enschedule_worker.store import skips
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 
 
 def test_each_slot_is_fired_once_and_not_before_its_time(world: World) -> None:

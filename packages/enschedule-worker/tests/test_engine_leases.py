@@ -10,7 +10,7 @@ from engine_kit import ACTOR, MINUTE, NOON, PATIENCE_SECONDS, World, going_on, r
 
 from enschedule_core.errors import Unavailable
 from enschedule_worker.service import output as output_service
-from enschedule_worker.store import census, new_runs, runs
+from enschedule_worker.store import census, runs, runs_by_hand
 
 MakeWorld = Callable[..., World]
 
@@ -225,8 +225,8 @@ def test_what_has_not_begun_goes_back_to_the_queue_when_its_worker_fences_itself
     world = make_world(lease_seconds=45.0, places=1)
     run_id = going_on(world, "obey")
     with world.database.write() as tx:
-        ahead = new_runs.new_manual(tx, world.schedule(), data=None, actor_name="ann")[0]
-    world.engine._ahead = 1  # as after quick runs: one more than it has places for
+        ahead = runs_by_hand.new_manual(tx, world.schedule(), data=None, actor_name="ann")[0]
+    world.engine._intake.ahead = 1  # as after quick runs: one more than it has places for
     world.turn()
     assert [world.row(one).status for one in (run_id, ahead)] == ["running", "running"]
     world.seconds += 40

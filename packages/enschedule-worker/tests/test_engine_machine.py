@@ -37,7 +37,10 @@ from enschedule_worker.service import runs as run_service
 from enschedule_worker.store import census, picking, runs
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.clock import ManualClock
-from enschedule_worker.store.models import Binding, Run, Schedule, Skip
+from enschedule_worker.store.holding import Ending, Holder
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule, Skip
+from enschedule_worker.store.models.workers import Binding
 
 LEASE = 45_000_000
 GROUP_MOST = 2
@@ -100,7 +103,7 @@ class Worker:
 
     def __init__(self, number: int) -> None:
         tags = ("odd",) if number else ()
-        self.holder = runs.Holder(f"w{number}", f"instance-{number}", tags)
+        self.holder = Holder(f"w{number}", f"instance-{number}", tags)
         self.reach = Reach(self.holder.worker_id, tags)
         self.held: dict[int, Any] = {}
 
@@ -264,7 +267,7 @@ class Machine(RuleBasedStateMachine):
 
     def _finish(self, worker: Worker, row: Any, status: RunStatus) -> None:
         before = self._row(row.id)
-        ending = runs.Ending(
+        ending = Ending(
             run_id=row.id, fence=row.fence, status=status, started_at=row.started_at, finished_at=self.clock.now
         )
         with self.database.write() as tx:

@@ -16,9 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from enschedule_core.triggers import KINDS
 from enschedule_worker.service import firing
-from enschedule_worker.store import bulk, new_runs, runs
+from enschedule_worker.store import bulk, due_schedules, occurrence, runs
 from enschedule_worker.store.clock import DatabaseClock
-from enschedule_worker.store.models import Run
+from enschedule_worker.store.models.runs import Run
 
 MakeWorld = Callable[..., World]
 
@@ -150,7 +150,7 @@ def test_a_slot_that_comes_again_does_not_hold_up_the_other_schedules(world: Wor
 
 def test_canary_without_the_unique_key_a_slot_would_run_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = iter(range(10))
-    monkeypatch.setattr(new_runs, "slot_key", lambda key, slot, attempt: f"x{next(numbers)}:{attempt}")
+    monkeypatch.setattr(occurrence, "slot_key", lambda key, slot, attempt: f"x{next(numbers)}:{attempt}")
     fire_twice(world)
     assert world.slots() == [NOON + MINUTE] * 2
 
@@ -160,7 +160,7 @@ def test_a_moved_schedule_is_not_moved_again(world: World) -> None:
     world.add(schedule="* * * * *")
     world.advance(60)
     with world.database.read() as tx:
-        stale = tx.execute(firing._ROWS).one()
+        stale = tx.execute(due_schedules._ROWS).one()
     world.settle()
     batch = firing.Batch()
     with world.database.write() as tx:

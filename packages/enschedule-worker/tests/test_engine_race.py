@@ -17,11 +17,12 @@ from sqlalchemy import func, select
 
 from enschedule_core.run import RunStatus
 from enschedule_worker.service import concurrency_groups, endings
-from enschedule_worker.store import new_runs, picking, runs
+from enschedule_worker.store import picking, runs, runs_by_hand
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.clock import DatabaseClock
 from enschedule_worker.store.database import Undone
-from enschedule_worker.store.models import Run
+from enschedule_worker.store.holding import Ending, Holder
+from enschedule_worker.store.models.runs import Run
 
 MakeWorld = Callable[..., World]
 WORKERS = 4
@@ -44,7 +45,7 @@ class Racer(threading.Thread):
         super().__init__(daemon=True)
         self.database = place.open(DatabaseClock(place.location.dialect))
         self.offers = Handlers().registry().offers()
-        self.holder = runs.Holder("w", uuid.uuid4().hex)
+        self.holder = Holder("w", uuid.uuid4().hex)
         self.reach = Reach("w")
         self.held: dict[int, tuple[Any, float]] = {}
         self.over, self.starting = over, start
@@ -78,8 +79,8 @@ class Racer(threading.Thread):
             time.sleep(0.003)
 
 
-def _ending(row: Any, now: int) -> runs.Ending:
-    return runs.Ending(
+def _ending(row: Any, now: int) -> Ending:
+    return Ending(
         run_id=row.id, fence=row.fence, status=RunStatus.SUCCEEDED, started_at=row.started_at, finished_at=now
     )
 
@@ -92,7 +93,7 @@ def _prepare(world: World) -> None:
     with world.database.write() as tx:
         for _ in range(EACH):
             for row in rows.values():
-                new_runs.new_manual(tx, row, data=None, actor_name="ada")
+                runs_by_hand.new_manual(tx, row, data=None, actor_name="ada")
 
 
 _GOING_ON = select(Run.schedule_key, func.count().label("n")).where(Run.status == "running").group_by(Run.schedule_key)
@@ -144,7 +145,7 @@ def test_a_busy_schedule_is_emptied_by_all_workers(make_world: MakeWorld, place:
     row = world.schedule("s")
     with world.database.write() as tx:
         for _ in range(200):
-            new_runs.new_manual(tx, row, data=None, actor_name="ada")
+            runs_by_hand.new_manual(tx, row, data=None, actor_name="ada")
     over, start = threading.Event(), threading.Barrier(WORKERS)
     racers = [Racer(place, over, start) for _ in range(WORKERS)]
     for racer in racers:

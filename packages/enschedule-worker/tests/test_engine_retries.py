@@ -10,7 +10,7 @@ from engine_kit import ACTOR, NOON, World, outcome, raiser
 
 from enschedule_worker.service import runs as run_service
 from enschedule_worker.service import schedules
-from enschedule_worker.store import new_runs
+from enschedule_worker.store import occurrence
 
 
 def retrying(world: World, data: dict[str, Any] | None = None, **retry: Any) -> None:
@@ -126,7 +126,7 @@ def test_a_retry_by_hand_begins_again_at_one(world: World) -> None:
     row = outcome(world, {})
     again = run_service.retry(world.database, ACTOR, row.id)
     assert (again["attempt"], again["retry_of"], again["status"]) == (1, row.id, "queued")
-    assert new_runs.next_attempt_key(world.row(again["id"]).occurrence_key, 2) != row.occurrence_key
+    assert occurrence.next_attempt_key(world.row(again["id"]).occurrence_key, 2) != row.occurrence_key
     world.settle()
     assert world.statuses() == ["failed", "failed"]
 

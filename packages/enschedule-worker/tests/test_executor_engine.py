@@ -51,7 +51,7 @@ def start(world: World, what: str, **more: Any) -> int:
 def child_of(world: World, run_id: int) -> int:
     executor = world.engine.executor
     assert isinstance(executor, ProcessExecutor)
-    return executor._running[run_id].pid
+    return executor._crew.running[run_id].pid
 
 
 def ended(world: World, run_id: int) -> Any:

@@ -12,6 +12,7 @@ from engine_kit import World, take
 from enschedule_core.errors import Unavailable
 from enschedule_worker.engine import housekeeping
 from enschedule_worker.store import census
+from enschedule_worker.store.holding import Holder
 
 
 def workers(world: World) -> list[Any]:
@@ -72,10 +73,9 @@ def test_the_reaper_takes_any_number_in_batches(world: World) -> None:
     for _ in range(3):
         world.turn()
         world.seconds += 1
-    from enschedule_worker.store import runs
 
     with world.database.write() as tx:
-        claimed = take(tx, runs.Holder("gone", "gone"), world.registry, limit=500, lease=1_000_000)
+        claimed = take(tx, Holder("gone", "gone"), world.registry, limit=500, lease=1_000_000)
     assert len(claimed) == 300 - world.engine.in_flight
     world.clock.advance(seconds=2)
     for _ in range(2):

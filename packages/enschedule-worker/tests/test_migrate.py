@@ -24,7 +24,7 @@ from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_worker.store import migrate
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.migrations import steps
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb", "mssql")
 

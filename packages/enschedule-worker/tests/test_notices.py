@@ -19,7 +19,7 @@ from enschedule_worker.engine import notices
 from enschedule_worker.engine.notices import NoticeSender
 from enschedule_worker.service import schedules
 from enschedule_worker.store import notices as store
-from enschedule_worker.store.models import Notice
+from enschedule_worker.store.models.sharing import Notice
 
 EVERYTHING = AddressGuard(everything=True)
 
@@ -171,8 +171,8 @@ def test_the_attempts_have_to_be_used_up(world: World, receiver: Receiver) -> No
     assert receiver.got[0]["run"]["attempt"] == 3
 
 
-def test_a_lost_run_is_a_failure_too(world: World, receiver: Receiver) -> None:
-    world.engine.options = type(world.engine.options)(lease_seconds=10.0, notify_url=receiver.url)
+def test_a_lost_run_is_a_failure_too(make_world: Any, receiver: Receiver) -> None:
+    world = make_world(lease_seconds=10.0, notify_url=receiver.url)
     world.add(schedule="manual", handler="block")
     world.run()
     world.turn()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import secrets_kit
 from engine_kit import ACTOR, World, outcome
-from secrets_kit import NEW, OLD, SEALED, TOKEN, VALUE, Deliver, deliver, everything, with_secret_field
+from secrets_kit import NEW, OLD, SEALED, TOKEN, VALUE, Deliver, deliver
 from sqlalchemy import text
 
 from enschedule_core.errors import ConfigurationError, EnscheduleError, InvalidInput
@@ -25,25 +26,7 @@ from enschedule_worker.store.key_file import beside, ensure, keyring_of
 from enschedule_worker.store.location import sqlite_file
 from enschedule_worker.store.seal import Keyring, Unreadable, read_keys
 
-
-@pytest.fixture
-def registry() -> Registry:
-    """A registry with a handler that has a secret field."""
-    return with_secret_field()
-
-
-@pytest.fixture
-def database(place: Any, clock: Any) -> Database:
-    """A database with a key."""
-    made: Database = place.open(clock)
-    made.keyring = Keyring((OLD,))
-    return made
-
-
-@pytest.fixture
-def stored(database: Database) -> Callable[[], str]:
-    """Return a function that gives everything that is in the database, as text."""
-    return lambda: everything(database)
+registry, database, stored, safe = secrets_kit.registry, secrets_kit.database, secrets_kit.stored, secrets_kit.safe
 
 
 # ---------------------------------------------------------------- secrets by name
@@ -266,15 +249,6 @@ def test_a_key_file_is_made_once_for_its_owner_alone_and_found_again(tmp_path: P
 
 
 # ---------------------------------------------------------------- runs
-
-
-@pytest.fixture
-def safe(world: World) -> Iterator[World]:
-    """A world with a key and a secret."""
-    world.database.keyring = Keyring((OLD,))
-    secrets.put(world.database, ACTOR, "SLACK_TOKEN", VALUE)
-    yield world
-    world.database.keyring = Keyring((OLD,))
 
 
 def use(world: World, function: Callable[[Any, Any], Any], **data: Any) -> Any:

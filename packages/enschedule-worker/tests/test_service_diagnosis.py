@@ -9,7 +9,7 @@ from sqlalchemy import func, update
 from enschedule_core.registry import Registry
 from enschedule_core.run import RunStatus
 from enschedule_worker.store import census
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 
 
 def failed(found: dict[str, Any]) -> dict[str, dict[str, Any]]:

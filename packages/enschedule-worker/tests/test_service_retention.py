@@ -16,17 +16,10 @@ from enschedule_core.wire.definition import Definition
 from enschedule_worker.service import retention, retention_preview, schedules
 from enschedule_worker.service.retention import Keep, Sweep
 from enschedule_worker.store import state
-from enschedule_worker.store.models import (
-    Counter,
-    Notice,
-    Output,
-    Revision,
-    Run,
-    RunDetail,
-    Schedule,
-    Skip,
-    Worker,
-)
+from enschedule_worker.store.models.runs import Counter, Output, Run, RunDetail
+from enschedule_worker.store.models.schedules import Revision, Schedule, Skip
+from enschedule_worker.store.models.sharing import Notice
+from enschedule_worker.store.models.workers import Worker
 
 DAY = 86_400_000_000
 KEEP = Keep(days=90, runs=3, failures_days=365)

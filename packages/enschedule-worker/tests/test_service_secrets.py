@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import secrets_kit
 from engine_kit import ACTOR, World
-from secrets_kit import NEW, OLD, TOKEN, VALUE, deliver, everything, with_secret_field
+from secrets_kit import NEW, OLD, TOKEN, VALUE, deliver
 from sqlalchemy import text
 
-from enschedule_core.registry import Registry
 from enschedule_worker.service import secrets
 from enschedule_worker.store.database import Database
 from enschedule_worker.store.key_file import new_key
 from enschedule_worker.store.seal import Keyring
 
-
-@pytest.fixture
-def registry() -> Registry:
-    """A registry with a handler that has a secret field."""
-    return with_secret_field()
-
-
-@pytest.fixture
-def database(place: Any, clock: Any) -> Database:
-    """A database with a key."""
-    made: Database = place.open(clock)
-    made.keyring = Keyring((OLD,))
-    return made
-
-
-@pytest.fixture
-def stored(database: Database) -> Callable[[], str]:
-    """Return a function that gives everything that is in the database, as text."""
-    return lambda: everything(database)
-
-
-@pytest.fixture
-def safe(world: World) -> Iterator[World]:
-    """A world with a key and a secret."""
-    world.database.keyring = Keyring((OLD,))
-    secrets.put(world.database, ACTOR, "SLACK_TOKEN", VALUE)
-    yield world
-    world.database.keyring = Keyring((OLD,))
+registry, database, stored, safe = secrets_kit.registry, secrets_kit.database, secrets_kit.stored, secrets_kit.safe
 
 
 def test_a_secret_is_kept_replaced_listed_and_deleted_and_its_value_is_never_seen(api: Any, stored: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from enschedule_core.errors import ConfigurationError
-from enschedule_worker.settings import SETTINGS, read_settings
+from enschedule_worker.setting_table import SETTINGS
+from enschedule_worker.settings import read_settings
 
 
 def read(tmp_path: Path, **environ: str) -> Any:

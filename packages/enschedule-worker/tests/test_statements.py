@@ -6,9 +6,8 @@ import pytest
 from sqlalchemy import Select, create_mock_engine, select
 
 from enschedule_core import triggers
-from enschedule_worker.service import firing
-from enschedule_worker.store import limits, picking, queue, schedule_rows
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store import due_schedules, limits, picking, queue, schedule_rows
+from enschedule_worker.store.models.schedules import Schedule
 
 OFFERS = frozenset({("ok", 1), ("fetch", 2)})
 URLS = {
@@ -20,7 +19,7 @@ URLS = {
 }
 LOCKING = {
     "pick": queue._pick(OFFERS, frozenset({3, 4})),
-    "due": firing._due(frozenset(triggers.KINDS)),
+    "due": due_schedules._due(frozenset(triggers.KINDS)),
     "gate": limits._ENTER,
     "schedules": picking._LOCK,
 }

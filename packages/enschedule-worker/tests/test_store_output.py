@@ -13,7 +13,7 @@ from enschedule_core.errors import Unavailable
 from enschedule_worker.api import Bell
 from enschedule_worker.service import output as reading
 from enschedule_worker.store import bulk, output
-from enschedule_worker.store.models import Output, Run
+from enschedule_worker.store.models.runs import Output, Run
 
 
 def texts(world: World, run_id: int, fence: int, **more: Any) -> list[str]:

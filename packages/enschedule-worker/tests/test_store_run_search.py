@@ -14,7 +14,9 @@ from enschedule_core.actor import Scope
 from enschedule_worker.store import migrate, run_reads, run_search, schedule_lists
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database
-from enschedule_worker.store.models import Handler, Run, Schedule, ScheduleTag
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule, ScheduleTag
+from enschedule_worker.store.models.workers import Handler
 from enschedule_worker.store.run_search import RunFilters
 
 NOW = 1_790_000_000_000_000

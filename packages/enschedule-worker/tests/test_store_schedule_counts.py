@@ -13,7 +13,9 @@ from enschedule_core.actor import Scope
 from enschedule_worker.store import migrate, schedule_counts, schedule_lists
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database, Transaction
-from enschedule_worker.store.models import Run, Schedule, Worker, WorkerHandler
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule
+from enschedule_worker.store.models.workers import Worker, WorkerHandler
 
 NOW = 1_790_000_000_000_000
 SECOND = 1_000_000

@@ -14,11 +14,11 @@ from enschedule_core.errors import Forbidden, NotFound
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_core.wire.definition import Definition
 from enschedule_worker.service import runs, schedules
-from enschedule_worker.store import new_runs, state
+from enschedule_worker.store import runs_by_hand, state
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import again_if_undone
-from enschedule_worker.store.models import Run
+from enschedule_worker.store.models.runs import Run
 
 
 def make(database: Any, registry: Any, actor: Actor, **body: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_the_status_is_the_first_rule_that_holds(
         assert row is not None
         store.change(tx, row.key, columns)
         if columns.get("running_runs"):
-            run_id, _ = new_runs.new_manual(tx, row, data=None, actor_name="somebody")
+            run_id, _ = runs_by_hand.new_manual(tx, row, data=None, actor_name="somebody")
             tx.execute(update(Run).where(Run.id == run_id).values(status="running"))
             store.change(tx, row.key, columns)
     with database.read() as tx:

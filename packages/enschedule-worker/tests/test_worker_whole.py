@@ -19,7 +19,8 @@ from sqlalchemy import text
 from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_worker import build, server
 from enschedule_worker import main as program
-from enschedule_worker.build import Worker, build_worker, prepare
+from enschedule_worker.build import Worker, build_worker
+from enschedule_worker.databases import prepare
 from enschedule_worker.engine import streams
 from enschedule_worker.settings import WorkerSettings, read_settings
 from enschedule_worker.store.database import Undone

@@ -53,12 +53,12 @@ def _unaware() -> None:
 
 
 def _without_unique_key() -> None:
-    from enschedule_worker.store import new_runs  # noqa: PLC0415
+    from enschedule_worker.store import occurrence  # noqa: PLC0415
 
     def slot_key(schedule_key: int, slot_at: int, attempt: int) -> str:  # noqa: ARG001 - as the one it replaces
         return f"x{uuid.uuid4().hex}:{attempt}"
 
-    new_runs.slot_key = slot_key
+    occurrence.slot_key = slot_key
 
 
 def _without_database_clock() -> None:

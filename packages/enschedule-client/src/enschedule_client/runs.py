@@ -25,26 +25,6 @@ from enschedule_core.wire.types import (
 _BEHIND_ALL: Final = 2**31 - 1
 
 
-class RunFilters(TypedDict, total=False):
-    """What narrows a list of runs; what is ``None`` is left out.
-
-    ``limit`` is 1 to 200 (default 50). ``status`` may be several; ``tag``, of the run's schedule, too, apart by
-    commas, and all of them are meant. ``from_`` and ``to`` bound ``queued_at``. Newest first, always.
-    """
-
-    limit: int | None
-    cursor: str | None
-    status: str | Sequence[str] | None
-    schedule: str | None
-    handler: str | None
-    worker: str | None
-    tag: str | Sequence[str] | None
-    group: str | None
-    from_: datetime | str | None
-    to: datetime | str | None
-    q: str | None
-
-
 class RunWhere(TypedDict, total=False):
     """Which runs are counted, or a bulk action is for; the filters of the list."""
 
@@ -57,6 +37,17 @@ class RunWhere(TypedDict, total=False):
     from_: datetime | str | None
     to: datetime | str | None
     q: str | None
+
+
+class RunFilters(RunWhere, total=False):
+    """What narrows a list of runs; what is ``None`` is left out.
+
+    ``limit`` is 1 to 200 (default 50). ``status`` may be several; ``tag``, of the run's schedule, too, apart by
+    commas, and all of them are meant. ``from_`` and ``to`` bound ``queued_at``. Newest first, always.
+    """
+
+    limit: int | None
+    cursor: str | None
 
 
 class ActOptions(TypedDict, total=False):

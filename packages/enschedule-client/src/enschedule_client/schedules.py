@@ -27,27 +27,6 @@ Action: TypeAlias = Literal["run", "pause", "resume", "delete", "restore"]
 Missed: TypeAlias = Literal["skip", "latest", "all"]
 
 
-class ScheduleFilters(TypedDict, total=False):
-    """What narrows and orders a list of schedules; what is ``None`` is left out.
-
-    ``limit`` is 1 to 200 (default 50). ``q`` searches id, title and handler id. ``sort`` is ``id``,
-    ``title``, ``due_at`` or ``last_run``, descending with ``-`` in front. ``failing`` goes by
-    ``failing_since``, whatever the status is right now.
-    """
-
-    limit: int | None
-    cursor: str | None
-    q: str | None
-    status: str | Sequence[str] | None
-    handler: str | None
-    tag: str | Sequence[str] | None
-    worker: str | None
-    group: str | None
-    paused: bool | None
-    failing: bool | None
-    sort: str | None
-
-
 class ScheduleWhere(TypedDict, total=False):
     """Which schedules are counted, or a bulk action is for; the filters of the list."""
 
@@ -59,6 +38,19 @@ class ScheduleWhere(TypedDict, total=False):
     group: str | None
     paused: bool | None
     failing: bool | None
+
+
+class ScheduleFilters(ScheduleWhere, total=False):
+    """What narrows and orders a list of schedules; what is ``None`` is left out.
+
+    ``limit`` is 1 to 200 (default 50). ``q`` searches id, title and handler id. ``sort`` is ``id``,
+    ``title``, ``due_at`` or ``last_run``, descending with ``-`` in front. ``failing`` goes by
+    ``failing_since``, whatever the status is right now.
+    """
+
+    limit: int | None
+    cursor: str | None
+    sort: str | None
 
 
 class ActOptions(TypedDict, total=False):

@@ -20,7 +20,7 @@ from enschedule_dashboard.app import create_app
 from enschedule_dashboard.session import ClientFactory
 from enschedule_dashboard.settings import DashboardSettings
 from enschedule_worker import server
-from enschedule_worker.settings import SETTINGS as WORKER_SETTINGS
+from enschedule_worker.setting_table import SETTINGS as WORKER_SETTINGS
 from enschedule_worker.settings import WorkerSettings, read_settings
 
 if TYPE_CHECKING:
@@ -212,7 +212,8 @@ def _remote_clients(client: Client, plan: Plan) -> ClientFactory:
 
 
 def _with_inline_worker(plan: Plan, own: Registry | None) -> Callable[[], server.Served]:
-    from enschedule_worker.build import build_worker, is_server_record, load_registry, prepare  # noqa: PLC0415
+    from enschedule_worker.build import build_worker, is_server_record, load_registry  # noqa: PLC0415
+    from enschedule_worker.databases import prepare  # noqa: PLC0415
 
     server.start_logging(plan.worker.log_level, is_server_record)
     prepare(plan.worker)

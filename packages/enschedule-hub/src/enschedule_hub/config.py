@@ -75,7 +75,8 @@ def read_plan(program: str, environ: Mapping[str, str]) -> Plan:
 
 
 def _own_worker(plan: Plan, odd: list[str]) -> Iterator[tuple[str, str]]:
-    from enschedule_worker.build import load_registry, revision  # noqa: PLC0415
+    from enschedule_worker.build import load_registry  # noqa: PLC0415
+    from enschedule_worker.databases import revision  # noqa: PLC0415
 
     settings = plan.worker
     assert settings.database is not None

@@ -177,7 +177,8 @@ def _with_own_worker(
     api: bool,
     dashboard: bool,
 ) -> Flask:
-    from enschedule_worker.build import build_worker, load_registry, prepare  # noqa: PLC0415 - not for a remote worker
+    from enschedule_worker.build import build_worker, load_registry  # noqa: PLC0415 - not for a remote worker
+    from enschedule_worker.databases import prepare  # noqa: PLC0415
 
     prepare(plan.worker)
     registry = load_registry(plan.worker, own)

@@ -6,48 +6,34 @@ import gc
 import logging
 import os
 import secrets
-import socket
 import time
 import uuid
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 
 from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine as SqlEngine
-from sqlalchemy.exc import DBAPIError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from enschedule_core.environment import handler_environment
 from enschedule_core.errors import ConfigurationError, Unavailable
-from enschedule_core.executor import ExecutorOptions
 from enschedule_core.plugins import load_handlers, open_folder
 from enschedule_core.registry import Registry
-from enschedule_worker import api
+from enschedule_worker import api, parts
+from enschedule_worker.databases import open_for
 from enschedule_worker.engine import executors
 from enschedule_worker.engine.folder_watch import FolderWatch
 from enschedule_worker.engine.housekeeping import Housekeeping
-from enschedule_worker.engine.loop import Engine
-from enschedule_worker.engine.notices import NoticeSender
-from enschedule_worker.engine.options import EngineOptions
 from enschedule_worker.engine.streams import is_server_record
 from enschedule_worker.service import rezoning, sessions, users
 from enschedule_worker.service import secrets as secrets_service
-from enschedule_worker.service.retention import Keep
+from enschedule_worker.service.sign_on import SignOn
 from enschedule_worker.settings import WorkerSettings
-from enschedule_worker.store import census, connect, migrate, state, troubles
-from enschedule_worker.store.database import Database
-from enschedule_worker.store.key_file import keyring_of
+from enschedule_worker.store import census, state
 from enschedule_worker.store.listen import Listener
-from enschedule_worker.store.models import Base
-from enschedule_worker.store.runs import Holder
 
-__all__ = ["Worker", "build_worker", "is_server_record", "load_registry", "open_database", "prepare", "revision"]
+__all__ = ["Worker", "build_worker", "is_server_record", "load_registry"]
 
 logger = logging.getLogger(__name__)
 __version__ = metadata.version("enschedule-worker")
-HTTP_THREADS = 16
 READY_WITHIN_SECONDS = 15.0
 START_PATIENCE_SECONDS = 60.0
 START_PAUSE_SECONDS = 0.5
@@ -66,33 +52,28 @@ class Worker:
         self.api_key = settings.api_key or secrets.token_urlsafe(32)
         sign_on = None if settings.sign_on is None else settings.sign_on.open(settings.base_url)
         self.app = Flask("enschedule_worker", static_folder=None)
-        self.database = _open(self.app, settings)
+        self.database = open_for(self.app, settings)
         if settings.admin_account is not None:
             users.ensure_admin(self.database, *settings.admin_account)
         self.instance_id = uuid.uuid4().hex
-        self.engine = self._engine(retry_delay)
-        keep = Keep(
-            settings.retention_days,
-            settings.retention_min_runs,
-            settings.retention_failures_days,
-            settings.audit_days,
-        )
-        self._housekeeping = Housekeeping(self.engine, self._card(), keep=keep)
+        self.engine = parts.engine_of(settings, self.database, registry, self.instance_id, retry_delay)
+        card = parts.card_of(settings, self.instance_id, self.engine.executor.name, __version__)
+        self._keep = parts.keep_of(settings)
+        self._housekeeping = Housekeeping(self.engine, card, keep=self._keep)
         self._listener = Listener(self.database)
         self._folder_watch = self._watch_of(settings)
-        self._notices = NoticeSender(
-            self.database,
-            notify_url=settings.notify_url,
-            base_url=settings.base_url,
-            guard=settings.guard,
-        )
+        self._notices = parts.sender_of(settings, self.database)
         self._pid: int | None = None
         self._bell = api.Bell()
+        self._mount_api(sign_on)
+
+    def _mount_api(self, sign_on: SignOn | None) -> None:
+        settings = self.settings
         api.register(
             self.app,
             api.ApiContext(
                 database=self.database,
-                registry=registry,
+                registry=self.registry,
                 auth=api.AuthPolicy(
                     api_key=self.api_key,
                     bound_to_loopback=settings.is_loopback,
@@ -103,12 +84,11 @@ class Worker:
                 engine_ready=self._readiness,
                 version=__version__,
                 default_timezone=settings.default_timezone,
-                keep=keep,
+                keep=self._keep,
                 bell=self._bell,
                 settings=settings.in_force,
             ),
         )
-
         if settings.trusted_proxies:
             hops = settings.trusted_proxies
             self.app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -215,57 +195,11 @@ class Worker:
         """
         return sessions.new_setup_token(self.database) if self.settings.password_login else None
 
-    def _engine(self, retry_delay: Callable[[int], float] | None) -> Engine:
-        settings = self.settings
-        seen = handler_environment(os.environ, settings.handler_env)
-        return Engine(
-            self.database,
-            self.registry,
-            executors.make(
-                settings.executor,
-                ExecutorOptions(
-                    registry=self.registry,
-                    places=settings.concurrency,
-                    environ=seen,
-                    withheld=frozenset(os.environ) - frozenset(seen),
-                    memory_max_bytes=settings.memory_max_bytes,
-                    runs_per_child=settings.runs_per_child,
-                ),
-            ),
-            Holder(settings.worker_id, self.instance_id, settings.worker_tags),
-            EngineOptions(
-                timeout_seconds=settings.timeout_seconds,
-                lease_seconds=settings.lease_seconds,
-                heartbeat_seconds=settings.heartbeat_seconds,
-                grace_seconds=settings.grace_seconds,
-                poll_seconds=settings.poll_seconds,
-                output_max_bytes=settings.output_max_bytes,
-                notify_url=settings.notify_url,
-                log_jobs=settings.log_jobs,
-                retry_delay=retry_delay,
-            ),
-        )
-
     def _watch_of(self, settings: WorkerSettings) -> FolderWatch | None:
         if settings.handlers_dir is None:
             return None
         folder = open_folder(self.registry, settings.handlers_dir)
         return FolderWatch(folder, self.engine, self._housekeeping.register)
-
-    def _card(self) -> census.WorkerCard:
-        settings = self.settings
-        return census.WorkerCard(
-            instance_id=self.instance_id,
-            id=settings.worker_id,
-            title=settings.worker_title,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            version=__version__,
-            executor=self.engine.executor.name,
-            places=settings.concurrency,
-            tags=settings.worker_tags,
-            heartbeat_seconds=settings.heartbeat_seconds,
-        )
 
     def _readiness(self) -> tuple[bool, str]:
         """Say whether the engine runs: for readyz."""
@@ -309,71 +243,3 @@ def load_registry(settings: WorkerSettings, own: Registry | None = None) -> Regi
     )
     executors.find(settings.executor, executors.offers(registry))
     return registry
-
-
-def prepare(settings: WorkerSettings) -> None:
-    """Migrate the database and close it again: whatever is wrong with it is known before a server forks."""
-    open_database(settings).dispose()
-
-
-def open_database(settings: WorkerSettings) -> Database:
-    """Open the database alone, its tables up to date, for a command that works straight on it.
-
-    Raises :class:`ConfigurationError` for whatever is wrong with it.
-    """
-    if settings.database is None:
-        raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
-    return _open(Flask("enschedule_prepare", static_folder=None), settings)
-
-
-def revision(settings: WorkerSettings) -> str | None:
-    """Return the revision of the database, changing nothing; ``None`` for one that is empty or not made yet.
-
-    Raises :class:`ConfigurationError` for a database that cannot be used.
-    """
-    location = settings.database
-    if location is None:
-        raise ConfigurationError("No database is named.", hint="For example SQLITE=enschedule.db")
-    if location.dialect == "sqlite" and not Path(location.database).exists():
-        return None  # :memory:, or gone: to connect would make the file
-    engine = _bind(Flask("enschedule_look", static_folder=None), settings)
-    database = Database(engine)
-    try:
-        connect.check(engine, location)
-        with database.read() as tx:
-            return migrate.current(tx)
-    except (Unavailable, DBAPIError) as problem:
-        raise (troubles.unusable(location, problem) or problem) from None
-    finally:
-        database.dispose()
-
-
-def _open(app: Flask, settings: WorkerSettings) -> Database:
-    """Open the database that the settings name and bring its tables up to date."""
-    assert settings.database is not None
-    engine = _bind(app, settings)
-    keyring = keyring_of(settings.database, settings.encryption_keys, make=settings.keeps_key)
-    database = Database(engine, keyring=keyring)  # before the first connection, which has to hear its listeners too
-    try:
-        connect.wait(engine, settings.database, settings.database_wait_seconds)
-        if settings.migrate == "check":
-            migrate.check(database)
-        else:
-            migrate.upgrade(database)
-    except (Unavailable, DBAPIError) as problem:
-        raise (troubles.unusable(settings.database, problem) or problem) from None
-    return database
-
-
-def _bind(app: Flask, settings: WorkerSettings) -> SqlEngine:
-    """Give ``app`` its engine. Flask-SQLAlchemy holds engine and metadata; the statements are the store's."""
-    assert settings.database is not None
-    threads = HTTP_THREADS + 4
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database.url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connect.engine_options(settings.database, threads)
-    if settings.orm_logging:
-        logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
-    extension = SQLAlchemy(metadata=Base.metadata)
-    extension.init_app(app)
-    with app.app_context():
-        return extension.engine

@@ -32,7 +32,7 @@ def migrate() -> None:
     """Make the tables, or bring them to what this version needs. Safe to run while others start."""
     from enschedule_core.errors import ConfigurationError  # noqa: PLC0415
     from enschedule_worker import server  # noqa: PLC0415
-    from enschedule_worker.build import prepare  # noqa: PLC0415
+    from enschedule_worker.databases import prepare  # noqa: PLC0415
     from enschedule_worker.main import with_database  # noqa: PLC0415
     from enschedule_worker.settings import read_settings  # noqa: PLC0415
     from enschedule_worker.store.migrate import head  # noqa: PLC0415
@@ -51,7 +51,7 @@ def _database() -> Iterator[Database]:
     """Open the database that the environment names; what is wrong ends the command with one message."""
     from enschedule_core.errors import ConfigurationError, EnscheduleError  # noqa: PLC0415
     from enschedule_worker import server  # noqa: PLC0415
-    from enschedule_worker.build import open_database  # noqa: PLC0415
+    from enschedule_worker.databases import open_database  # noqa: PLC0415
     from enschedule_worker.main import with_database  # noqa: PLC0415
     from enschedule_worker.settings import read_settings  # noqa: PLC0415
 

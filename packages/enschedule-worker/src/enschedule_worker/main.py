@@ -13,9 +13,11 @@ from pathlib import Path
 from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_core.settings import describe
 from enschedule_worker import server
-from enschedule_worker.build import Worker, build_worker, load_registry, prepare
+from enschedule_worker.build import Worker, build_worker, load_registry
+from enschedule_worker.databases import prepare
 from enschedule_worker.engine.streams import is_server_record
-from enschedule_worker.settings import SETTINGS, WorkerSettings, read_settings
+from enschedule_worker.setting_table import SETTINGS
+from enschedule_worker.settings import WorkerSettings, read_settings
 from enschedule_worker.store.location import sqlite_file
 
 PORT = 8080

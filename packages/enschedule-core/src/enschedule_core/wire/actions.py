@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from enschedule_core.schedule import ID_PATTERN
 from enschedule_core.wire.common import Instant, Pattern, Strict, Text, choice, whole
 from enschedule_core.wire.runs import RunWhere
-from enschedule_core.wire.schedules import ScheduleWhere
+from enschedule_core.wire.schedule_lists import ScheduleWhere
 
 AT_ONCE = 1_000
 """How many schedules or runs one request is for, at most."""

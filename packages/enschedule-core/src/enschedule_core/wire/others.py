@@ -9,7 +9,8 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from enschedule_core.schedule import GROUP_PATTERN, ID_PATTERN
 from enschedule_core.wire.common import Flag, Instant, Pattern, Strict, Text, whole
-from enschedule_core.wire.schedules import LONG_TRIGGER, SHORT_TRIGGER, RetentionInput
+from enschedule_core.wire.policies import RetentionInput
+from enschedule_core.wire.schedules import LONG_TRIGGER, SHORT_TRIGGER
 
 
 class PreviewInput(Strict):

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from enschedule_core.actor import Role
 from enschedule_core.schedule import GROUP_PATTERN
 from enschedule_core.wire.common import Instant, Strict, Text, choice
-from enschedule_core.wire.schedules import FlagField, PageQuery
+from enschedule_core.wire.lists import FlagField, PageQuery
 
 USER_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 PASSWORD_MAX: Final = 200

@@ -9,7 +9,8 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ID_PATTERN
 from enschedule_core.wire.common import Instant, Pattern, Strict, Text
-from enschedule_core.wire.schedules import HANDLER_EITHER, HANDLER_TEXT, HandlerField, PageQuery, WordsField
+from enschedule_core.wire.handler_ref import HANDLER_EITHER, HANDLER_TEXT, HandlerField
+from enschedule_core.wire.lists import PageQuery, WordsField
 
 _INSTANT = {"type": "string", "format": "date-time"}
 

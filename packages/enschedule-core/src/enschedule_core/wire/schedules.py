@@ -22,21 +22,14 @@ from enschedule_core.schedule import (
     TAG_PATTERN,
     TAGS_MAX,
     TITLE_MAX,
-    WORKER_NAME_PATTERN,
-    WORKER_TAG_PATTERN,
-    WORKER_TAGS_MAX,
-    Backoff,
-    CatchUpMode,
     OnLost,
     Overlap,
-    ScheduleStatus,
 )
 from enschedule_core.secret import name_in
 from enschedule_core.triggers.kinds import KINDS
 from enschedule_core.wire.common import (
     Flag,
     Instant,
-    Number,
     Pattern,
     Strict,
     Text,
@@ -46,30 +39,8 @@ from enschedule_core.wire.common import (
     whole,
     whole_pattern,
 )
-
-_HANDLER = re.compile(rf"({ID_PATTERN.pattern})(?:@([1-9][0-9]{{0,9}}))?")
-HANDLER_TEXT: Mapping[str, Any] = {
-    "type": "string",
-    "pattern": whole_pattern(_HANDLER),
-    "examples": ["fetch", "fetch@1"],
-}
-HANDLER_EITHER: Mapping[str, Any] = {
-    "oneOf": [
-        HANDLER_TEXT,
-        {
-            "type": "object",
-            "required": ["id"],
-            "additionalProperties": False,
-            "properties": {
-                "id": {"type": "string", "pattern": whole_pattern(ID_PATTERN)},
-                "version": {"type": ["integer", "null"], "minimum": 1, "maximum": 2**31 - 1},
-            },
-        },
-    ]
-}
-YEAR_SECONDS = 366 * 86_400
-VERSION_MAX = 2**31 - 1
-
+from enschedule_core.wire.handler_ref import HANDLER_EITHER, HandlerField
+from enschedule_core.wire.policies import YEAR_SECONDS, BindingInput, CatchUpInput, RetentionInput, RetryInput
 
 _MAYBE_INSTANT = {"type": ["string", "null"], "format": "date-time"}
 SHORT_TRIGGER: Mapping[str, Any] = {
@@ -96,86 +67,6 @@ LONG_TRIGGER: Mapping[str, Any] = {
     },
     "examples": [{"kind": "cron", "expression": "0 2 * * *", "timezone": "Europe/Stockholm"}],
 }
-
-
-class HandlerField(fields.Field[tuple[str, int | None]]):
-    """``"fetch"``, ``"fetch@2"`` or ``{id, version}``, read into the id and the version or ``None``."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, int | None]:
-        if isinstance(value, Mapping):
-            unknown = [name for name in value if name not in {"id", "version"}]
-            if unknown:
-                raise ValidationError({unknown[0]: ["Unknown field."]})
-            name, version = value.get("id"), value.get("version")
-            if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
-                raise ValidationError({"version": ["Must be a whole number, for example 1."]})
-            value = name if version is None else f"{name}@{version}"
-        found = _HANDLER.fullmatch(value) if isinstance(value, str) else None
-        if found is None:
-            raise ValidationError(
-                'Must name a handler, for example "fetch", "fetch@1" or {"id": "fetch", "version": 1}.'
-            )
-        if found[2] and int(found[2]) > VERSION_MAX:
-            raise ValidationError(f"A version is at most {VERSION_MAX:,}.")
-        return found[1], int(found[2]) if found[2] else None
-
-
-class RetryInput(Strict):
-    """How often and how soon a failed run is tried again; ``max_attempts`` counts the first one."""
-
-    example = '{"max_attempts": 3}'
-
-    max_attempts = whole(least=1, most=1000, metadata={"default": 1})
-    delay_seconds = seconds(least=0, most=YEAR_SECONDS, metadata={"default": 60})
-    backoff = choice(Backoff, metadata={"default": "constant"})
-    max_delay_seconds = seconds(least=0, most=YEAR_SECONDS, metadata={"default": 3600})
-    jitter = Number(
-        validate=validate.Range(0, 1, error="Must be a share from 0 to 1, for example 0.1."),
-        metadata={"default": 0, "description": "Share of the delay added at random, 0 to 1"},
-    )
-
-
-class CatchUpInput(Strict):
-    """Which missed slots run once a worker is back."""
-
-    example = '{"mode": "all"}'
-
-    mode = choice(CatchUpMode, metadata={"default": "latest"})
-    window_seconds = seconds(least=0, most=YEAR_SECONDS, allow_none=True)
-    max = whole(least=1, most=1000, metadata={"default": 10})
-
-
-class RetentionInput(Strict):
-    """How long runs are kept; what is left out is the worker's setting."""
-
-    example = '{"days": 30}'
-
-    days = whole(least=0, most=36_500, allow_none=True, metadata={"description": "Since a run ended; 0 keeps for ever"})
-    runs = whole(least=0, most=1_000_000, allow_none=True, metadata={"description": "The newest stay, whatever age"})
-    failures_days = whole(
-        least=0, most=36_500, allow_none=True, metadata={"description": "The same as days, of runs that failed"}
-    )
-
-
-def _check_worker_tag(tag: str) -> None:
-    if not WORKER_TAG_PATTERN.fullmatch(tag):
-        raise ValidationError("A worker's tag has 1 to 50 of letters, digits, dot, hyphen and underscore: gpu.")
-
-
-class BindingInput(Strict):
-    """Which workers may run the schedule: the one with this id, and only with all of these tags."""
-
-    example = '{"tags": ["gpu"]}'
-
-    id = fields.String(
-        allow_none=True,
-        validate=Pattern(WORKER_NAME_PATTERN, error="Must be the id of a worker, for example web-1."),
-    )
-    tags = fields.List(
-        fields.String(validate=_check_worker_tag, metadata={"pattern": whole_pattern(WORKER_TAG_PATTERN)}),
-        validate=validate.Length(max=WORKER_TAGS_MAX, error=f"At most {WORKER_TAGS_MAX} tags."),
-        metadata={"examples": [["gpu"]]},
-    )
 
 
 def _check_notify(text: str) -> None:
@@ -335,85 +226,3 @@ class ResumeInput(Strict):
         load_default="skip",
         validate=validate.OneOf(["skip", "latest", "all"], error="Must be one of: skip, latest, all."),
     )
-
-
-class FlagField(fields.Boolean):
-    """``true`` or ``false`` in a query."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(truthy={"true", "1"}, falsy={"false", "0"}, **options)
-
-
-class WordsField(fields.String):
-    """Words of one query parameter, apart by commas; which ones are allowed is ``allowed`` (empty: any)."""
-
-    def __init__(self, allowed: tuple[str, ...] = (), **options: Any) -> None:
-        word = f"(?:{'|'.join(allowed)})?"
-        examples = {"examples": [",".join(allowed[:2])], "pattern": f"^{word}(?:,{word})*$"} if allowed else {}
-        super().__init__(**{**options, "metadata": {**examples, **options.get("metadata", {})}})
-        self.allowed = allowed
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        if not isinstance(value, str):
-            raise ValidationError("Must be text, several words apart by commas.")
-        words = tuple(dict.fromkeys(word for word in value.split(",") if word))
-        for word in words:
-            if self.allowed and word not in self.allowed:
-                raise ValidationError(f"{word} is not one of: {', '.join(self.allowed)}.")
-        return words
-
-
-class PageQuery(Strict):
-    """Which page of a list."""
-
-    limit = fields.Integer(
-        load_default=50,
-        validate=validate.Range(1, 200, error="Must be from 1 to 200."),
-        metadata={"description": "Items"},
-    )
-    cursor = fields.String(
-        validate=validate.Length(1, 2000), metadata={"description": "next_cursor of the page before"}
-    )
-
-
-SORTS = tuple(sign + name for name in ("due_at", "id", "title", "last_run") for sign in ("", "-"))
-
-
-class ScheduleWhere(Strict):
-    """Which schedules; all of them without any member."""
-
-    q = Text(longest=200, metadata={"description": "Part of the id, the title or the handler's id"})
-    status = WordsField(tuple(ScheduleStatus))
-    handler = HandlerField(metadata=HANDLER_TEXT)
-    tag = WordsField(metadata={"description": "All of these, apart by commas"})
-    worker = Text(longest=100, metadata={"description": "Bound to the worker with this id"})
-    group = Text(longest=100, metadata={"description": "Owned by the group with this id"})
-    paused: fields.Boolean = Flag()
-    failing: fields.Boolean = Flag()
-
-
-class ScheduleCountQuery(ScheduleWhere):
-    """Which schedules are counted."""
-
-    paused = FlagField()
-    failing = FlagField()
-
-
-class ScheduleQuery(PageQuery, ScheduleCountQuery):
-    """Which schedules, in which order."""
-
-    sort = fields.String(
-        load_default="due_at", validate=validate.OneOf(SORTS, error=f"Must be one of: {', '.join(SORTS)}.")
-    )
-
-
-class TagQuery(Strict):
-    """How many tags."""
-
-    limit = fields.Integer(load_default=200, validate=validate.Range(1, 1000, error="Must be from 1 to 1000."))
-
-
-class NextQuery(Strict):
-    """How many coming slots."""
-
-    count = fields.Integer(load_default=5, validate=validate.Range(1, 100, error="Must be from 1 to 100."))

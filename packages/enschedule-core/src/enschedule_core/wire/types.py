@@ -24,6 +24,7 @@ from enschedule_core.wire._people_types import (
     User,
     WaysIn,
 )
+from enschedule_core.wire._plan_types import Forecast, NextSlots, PlannedBucket, PlannedSlot, Preview
 from enschedule_core.wire._run_types import (
     Attempt,
     DoneRun,
@@ -59,14 +60,9 @@ from enschedule_core.wire._schedule_types import (
     DiagnosisCheck,
     DoneSchedule,
     FailedSchedule,
-    Forecast,
     HistoryEntry,
     LastRun,
-    NextSlots,
     PauseOfAll,
-    PlannedBucket,
-    PlannedSlot,
-    Preview,
     PreviewedSchedule,
     PreviewedSchedules,
     Recent,

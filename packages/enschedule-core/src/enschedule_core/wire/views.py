@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from enschedule_core.wire.common import Strict, Text, choice
 from enschedule_core.wire.runs import RunQuery
-from enschedule_core.wire.schedules import ScheduleQuery
+from enschedule_core.wire.schedule_lists import ScheduleQuery
 
 VIEWS_MAX = 200
 FILTERS_MAX_BYTES = 2_000

@@ -65,7 +65,7 @@ def _fill(environ: Mapping[str, str], *, seed: int, filled_before: str | None) -
     from enschedule_core.errors import ConfigurationError, EnscheduleError  # noqa: PLC0415
     from enschedule_hub.demo.filling import fill, was_filled  # noqa: PLC0415
     from enschedule_worker import server  # noqa: PLC0415
-    from enschedule_worker.build import open_database  # noqa: PLC0415
+    from enschedule_worker.databases import open_database  # noqa: PLC0415
     from enschedule_worker.settings import read_settings  # noqa: PLC0415
 
     try:

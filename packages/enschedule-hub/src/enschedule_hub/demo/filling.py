@@ -8,24 +8,26 @@ it, except that nobody had to wait three weeks for it.
 from __future__ import annotations
 
 import json
-import logging
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from enschedule_core import triggers
-from enschedule_core.actor import SYSTEM, Actor, ActorKind
+from enschedule_core.actor import SYSTEM
 from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_core.errors import Conflict
 from enschedule_core.plugins import load_handlers
-from enschedule_core.run import OriginKind, RunStatus
+from enschedule_core.run import RunStatus
 from enschedule_core.schedule import Policies, SkipReason
 from enschedule_core.wire.definition import Definition
 from enschedule_hub.demo import history, shop
-from enschedule_worker.service import firing, groups, pausing, schedules
-from enschedule_worker.store import audit, census, new_runs, past, skips, state
+from enschedule_hub.demo.acts import Acts
+from enschedule_hub.demo.people import person, stand_at
+from enschedule_hub.demo.plan import Plan
+from enschedule_worker.service import groups, schedules
+from enschedule_worker.store import census, new_runs, occurrence, past, skips, state
 from enschedule_worker.store import schedules as schedule_store
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database, Transaction
@@ -34,10 +36,8 @@ HANDLERS = "enschedule_hub.demo.handlers"
 PLUGINS = f"*,enschedule-shell-handler,{HANDLERS}"
 """What IMPORT_HANDLERS says, so that every schedule of the shop has its handler."""
 MARK = "demo"
-logger = logging.getLogger(firing.__name__)
 _WORKERS = {"web-1": ("Web 1", ()), "web-2": ("Web 2", ()), "media-1": ("Media 1", ("media",))}
 _STOPPED = timedelta(days=2, hours=7)  # since when web-2 is away
-_ADDRESSES = {"ada": "10.0.4.11", "olaf": "10.0.4.23", "vera": "10.0.7.5", "edith": "10.0.4.40", "deploys": "10.0.9.2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +82,24 @@ class _Filling:
         self.plans = sorted(shop.plans(now), key=lambda plan: "on_success" in plan.wire)  # what is followed comes last
 
     def run(self) -> Filled:
-        self._stand(self.since - timedelta(minutes=90))
+        stand_at(self.database, self.since - timedelta(minutes=90))
         for id, title in shop.GROUPS.items():
-            groups.create(self.database, _person("ada"), id=id, title=title)
+            groups.create(self.database, person("ada"), id=id, title=title)
         with self.database.write() as tx:
             self._enter_workers(tx)
         for number, plan in enumerate(self.plans):
-            self._stand(self.since - timedelta(minutes=80 - 2 * number))
+            stand_at(self.database, self.since - timedelta(minutes=80 - 2 * number))
             definition = Definition.from_wire(dict(plan.wire), default_timezone=shop.ZONE)
-            schedules.create(self.database, self.registry, _person(plan.maker), definition)
+            schedules.create(self.database, self.registry, person(plan.maker), definition)
         pasts = self._pasts()
         with self.database.write() as tx:
             ids = _Ids(past.next_id(tx), [one for _, found in pasts for one in found.attempts])
             self._write(tx, pasts, ids)
-        self._act(ids)
-        self._break()
-        self._stand(self.now)
+        Acts(self.database, self.registry, self.plans, self.now).do(ids.numbers)
+        stand_at(self.database, self.now)
         with self.database.write() as tx:
             state.put(tx, MARK, str(format_instant(self.now)))
         return Filled(len(self.plans), len(ids.numbers), sum(len(found.missed) for _, found in pasts))
-
-    def _stand(self, at: datetime) -> None:
-        self.database.clock = ManualClock(to_micros(at))
 
     # ------------------------------------------------------------ the workers
 
@@ -145,7 +141,7 @@ class _Filling:
                 own.attempts += history.followers(subject, was.attempts)
         return list(found.values())
 
-    def _subject(self, plan: shop.Plan) -> history.Subject:
+    def _subject(self, plan: Plan) -> history.Subject:
         wire = schedules.get(self.database, SYSTEM, plan.id)
         definition = {**dict(plan.wire), "handler": wire["handler"]}
         revisions = [definition]
@@ -202,14 +198,14 @@ class _Filling:
         root = attempt.root or attempt
         if attempt.follows is not None:
             leader = attempt.follows.root or attempt.follows
-            first = new_runs.chain_key(ids.numbers[leader], row.key)
+            first = occurrence.chain_key(ids.numbers[leader], row.key)
         elif root.slot_at is not None:
-            first = new_runs.slot_key(row.key, root.slot_at, 1)
+            first = occurrence.slot_key(row.key, root.slot_at, 1)
         else:
-            first = new_runs.manual_key(str(attempt.who), f"{self.seed} {subject.plan.id} {root.queued_at}")
+            first = occurrence.manual_key(str(attempt.who), f"{self.seed} {subject.plan.id} {root.queued_at}")
         policies = subject.policies[attempt.revision - 1]
         return new_runs.NewRun(
-            occurrence_key=new_runs.next_attempt_key(first, attempt.number),
+            occurrence_key=occurrence.next_attempt_key(first, attempt.number),
             schedule_key=row.key,
             revision=attempt.revision,
             group_id=row.group_id,
@@ -239,68 +235,6 @@ class _Filling:
         for one in stretch:
             skipped = skips.Skipped(SkipReason.OVERLAP, one.slot_at, one.slot_at, 1)
             past.skip(self._at(tx, from_micros(one.slot_at)), key, skipped, next_after)
-
-    # ------------------------------------------------------------ what people did since
-
-    def _act(self, ids: _Ids) -> None:
-        """Do what people did, oldest first: the audit is in the order of its ids."""
-        acts: list[tuple[datetime, shop.Plan, shop.Change | shop.Pause | history.Attempt]] = []
-        for plan in self.plans:
-            acts += [(self.now - change.ago, plan, change) for change in plan.changes]
-            acts += [(self.now - plan.pause.ago, plan, plan.pause)] if plan.pause else []
-        acts += [
-            (from_micros(one.queued_at), one.plan, one)
-            for one in ids.numbers
-            if one.origin is OriginKind.MANUAL and one.number == 1
-        ]
-        for at, plan, act in sorted(acts, key=lambda one: one[0]):
-            self._stand(at)
-            match act:
-                case shop.Change():
-                    self._edit(plan, act)
-                case shop.Pause():
-                    until = None if act.ahead is None else self.now + act.ahead
-                    pausing.pause(self.database, _person(act.who), plan.id, reason=act.reason, until=until)
-                case history.Attempt():
-                    with self.database.write() as tx:
-                        row = schedule_store.get(tx, plan.id, SYSTEM.scope)
-                        assert row is not None
-                        detail = {"run": ids.numbers[act], "own_data": False}
-                        actor = _person(str(act.who))
-                        audit.record(
-                            tx, actor, "schedule.run", "schedule", plan.id, group_id=row.group_id, detail=detail
-                        )
-
-    def _edit(self, plan: shop.Plan, change: shop.Change) -> None:
-        """Save an edit; when the schedule is due next was decided already, with all edits known."""
-        with self.database.read() as tx:
-            before = schedule_store.get(tx, plan.id, SYSTEM.scope)
-        assert before is not None
-        schedules.edit(
-            self.database, self.registry, _person(change.who), plan.id, dict(change.patch), default_timezone=shop.ZONE
-        )
-        kept = {name: getattr(before, name) for name in ("due_at", "fire_at", "slots_fired")}
-        with self.database.write() as tx:
-            schedule_store.change(tx, before.key, kept)
-
-    def _break(self) -> None:
-        """Let the zone of a schedule be one that is not in the zone data any more, and the engine find that out."""
-        for plan in self.plans:
-            if not plan.is_broken:
-                continue
-            with self.database.write() as tx:
-                row = schedule_store.get(tx, plan.id, SYSTEM.scope)
-                assert row is not None
-                wire = {**json.loads(row.trigger), "timezone": shop.GONE_ZONE}
-                schedule_store.change(tx, row.key, {"trigger": json.dumps(wire, separators=(",", ":"))})
-            assert row.due_at is not None
-            self._stand(from_micros(row.due_at))
-            logger.disabled = True  # what the engine would warn of is what is wanted here
-            try:
-                with self.database.write() as tx:
-                    firing.fire_due(tx, kinds=triggers.KINDS, limit=1)
-            finally:
-                logger.disabled = False
 
 
 class _Ids:
@@ -343,8 +277,3 @@ def _trigger(wire: Mapping[str, Any]) -> triggers.Trigger:
 
 def _instance(seed: int, worker: str) -> str:
     return uuid.uuid5(uuid.NAMESPACE_OID, f"demo {seed} {worker}").hex
-
-
-def _person(name: str) -> Actor:
-    kind = ActorKind.KEY if name == "deploys" else ActorKind.SESSION
-    return replace(Actor(kind, name), address=_ADDRESSES.get(name))

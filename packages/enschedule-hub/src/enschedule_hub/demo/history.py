@@ -16,8 +16,8 @@ from enschedule_core.clock import from_micros, to_micros
 from enschedule_core.run import OriginKind, OutcomeKind, RunStatus
 from enschedule_core.schedule import Policies
 from enschedule_core.triggers import Trigger
+from enschedule_hub.demo.plan import Plan
 from enschedule_hub.demo.scenes import SCENES, Line, ServiceError
-from enschedule_hub.demo.shop import Plan
 
 SECOND = 1_000_000
 NEVER_SEEN = "Worker {worker} was not heard of again."

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from enschedule_core.clock import format_instant
+from enschedule_hub.demo.plan import Change, Pause, Plan
 from enschedule_hub.demo.scenes import UNREACHABLE
 
 SPAN = timedelta(days=21)
@@ -15,57 +14,6 @@ ZONE = "Europe/Stockholm"
 GONE_ZONE = "US/Pacific-New"
 """A time zone that was taken out of the zone data in 2020; what still names it cannot be fired."""
 GROUPS = {"finance": "Finance", "shop": "Web shop", "ops": "Operations"}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An edit, so long before now, by somebody."""
-
-    ago: timedelta
-    who: str
-    patch: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A pause, so long before now, by somebody; until then after now, or until somebody resumes."""
-
-    ago: timedelta
-    who: str
-    reason: str
-    ahead: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One schedule, and its past.
-
-    Attributes:
-        wire: its definition as it was first sent.
-        maker: who made it.
-        changes: edits since then, oldest first.
-        pause: it is paused now.
-        turns: what became of single slots, counted back from the last one: ``timed_out``, ``lost``, ``cancelled``, or
-            ``slow``, which takes eight times as long as usual.
-        by_hand: who ran it by hand, and how long ago.
-        worker: the only worker that may run it, where there is one.
-        silent_since: how long ago that worker was heard last.
-    """
-
-    wire: Mapping[str, Any]
-    maker: str = "ada"
-    changes: tuple[Change, ...] = ()
-    pause: Pause | None = None
-    turns: Mapping[int, str] = field(default_factory=dict)
-    by_hand: tuple[tuple[timedelta, str], ...] = ()
-    worker: str | None = None
-    silent_since: timedelta | None = None
-    is_broken: bool = False
-
-    @property
-    def id(self) -> str:
-        """The schedule's id."""
-        return str(self.wire["id"])
 
 
 def _hours(*ago: float, who: str = "olaf") -> tuple[tuple[timedelta, str], ...]:
@@ -84,11 +32,10 @@ def _once(id: str, title: str, handler: str, at: datetime, data: dict[str, Any],
 
 def plans(now: datetime) -> list[Plan]:
     """Return the schedules of the shop, as seen at ``now``."""
-    return [*_operations(), *_web_shop(now), *_finance(), *_others(now)]
+    return [*_backups(), *_upkeep(), *_pages(), *_stock(), *_prices(now), *_finance(), *_sales(), *_others(now)]
 
 
-def _operations() -> list[Plan]:
-    from_file = {"managed_by": "file jobs/ops.yml"}
+def _backups() -> list[Plan]:
     return [
         Plan(
             wire=_wire(
@@ -114,6 +61,12 @@ def _operations() -> list[Plan]:
             ),
             by_hand=_hours(150),
         ),
+    ]
+
+
+def _upkeep() -> list[Plan]:
+    from_file = {"managed_by": "file jobs/ops.yml"}
+    return [
         Plan(
             wire=_wire(
                 *("vacuum-db", "Vacuum database", "shell", "sundays at 04:30"),
@@ -150,7 +103,7 @@ def _operations() -> list[Plan]:
     ]
 
 
-def _web_shop(now: datetime) -> list[Plan]:
+def _pages() -> list[Plan]:
     return [
         Plan(
             wire=_wire(
@@ -171,6 +124,11 @@ def _web_shop(now: datetime) -> list[Plan]:
                 retry={"max_attempts": 3, "delay_seconds": 30},
             ),
         ),
+    ]
+
+
+def _stock() -> list[Plan]:
+    return [
         Plan(
             wire=_wire(
                 *("resize-uploads", "Resize uploads", "resize-pictures", "every 15 minutes"),
@@ -204,6 +162,11 @@ def _web_shop(now: datetime) -> list[Plan]:
             ),
             turns={33: "lost", 61: "cancelled"},
         ),
+    ]
+
+
+def _prices(now: datetime) -> list[Plan]:
+    return [
         Plan(
             wire=_once(
                 *("winter-prices", "Switch to winter prices", "log-job", now - timedelta(days=9, hours=5)),
@@ -268,7 +231,7 @@ def _finance() -> list[Plan]:
     ]
 
 
-def _others(now: datetime) -> list[Plan]:
+def _sales() -> list[Plan]:
     return [
         Plan(
             wire=_wire(
@@ -297,6 +260,11 @@ def _others(now: datetime) -> list[Plan]:
             ),
             maker="edith",
         ),
+    ]
+
+
+def _others(now: datetime) -> list[Plan]:
+    return [
         Plan(
             wire=_wire(
                 *("us-prices", "Prices for the US", "log-job", "every day at 6 am"),

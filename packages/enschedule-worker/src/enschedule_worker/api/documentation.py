@@ -21,7 +21,8 @@ from enschedule_core.errors import (
 )
 from enschedule_core.wire import answers
 from enschedule_core.wire.common import Instant
-from enschedule_core.wire.schedules import HandlerField, WordsField
+from enschedule_core.wire.handler_ref import HandlerField
+from enschedule_core.wire.lists import WordsField
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, LAST_EVENT_ID
 from enschedule_worker.api.routing import HEADERS, PERMISSION, PUBLIC, REFUSALS
 

@@ -11,21 +11,14 @@ from enschedule_core.errors import Conflict, InvalidData, InvalidTrigger, NotFou
 from enschedule_core.wire import answers
 from enschedule_core.wire.actions import ScheduleAction, ScheduleActionsInput
 from enschedule_core.wire.definition import Definition
-from enschedule_core.wire.schedules import (
-    NextQuery,
-    PageQuery,
-    PauseInput,
-    ResumeInput,
-    RunNowInput,
-    ScheduleInput,
-    SchedulePreviewInput,
-    ScheduleQuery,
-)
+from enschedule_core.wire.lists import PageQuery
+from enschedule_core.wire.schedule_lists import NextQuery, ScheduleQuery
+from enschedule_core.wire.schedules import PauseInput, ResumeInput, RunNowInput, ScheduleInput, SchedulePreviewInput
 from enschedule_worker.api import bodies, filters, pages
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, idempotency_key, if_match, origin
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
-from enschedule_worker.service import actions, diagnosis, history, pausing, previewing, runs, schedules
+from enschedule_worker.service import actions, diagnosis, history, pausing, previewing, runs, saving, schedules
 from enschedule_worker.store.schedule_lists import Place
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1", description="What runs when, and how it does")
@@ -148,7 +141,7 @@ def put_schedule(schedule_id: str) -> Response:
     schedule, change = schedules.replace_or_create(
         context().database, context().registry, actor(), definition, if_match=if_match(request)
     )
-    return _with_tag(schedule, 201 if change == schedules.CREATED else 200, change=change)
+    return _with_tag(schedule, 201 if change == saving.CREATED else 200, change=change)
 
 
 @blueprint.route("/schedules/<schedule_id:schedule_id>", methods=["PATCH"])

@@ -11,7 +11,7 @@ from enschedule_core.actor import Permission
 from enschedule_core.clock import to_micros
 from enschedule_core.wire import answers
 from enschedule_core.wire.runs import ForecastQuery, RunStatsQuery
-from enschedule_core.wire.schedules import ScheduleCountQuery, TagQuery
+from enschedule_core.wire.schedule_lists import ScheduleCountQuery, TagQuery
 from enschedule_worker.api import filters
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.problems import at

@@ -9,8 +9,8 @@ from flask import Response, url_for
 from enschedule_core.actor import Permission, Role
 from enschedule_core.errors import Conflict, NotFound
 from enschedule_core.wire import answers
+from enschedule_core.wire.lists import PageQuery
 from enschedule_core.wire.people import GroupInput, GroupPatch, MemberInput, UserInput, UserPatch
-from enschedule_core.wire.schedules import PageQuery
 from enschedule_worker.api import pages
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing

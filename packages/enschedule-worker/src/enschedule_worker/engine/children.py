@@ -6,35 +6,25 @@ import contextlib
 import os
 import selectors
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from enschedule_core.context import Stream
 from enschedule_core.executor import HeldRun
 from enschedule_core.outcome import Outcome
-from enschedule_worker.engine.frames import BadMessage, Unpacker, outcome_of, pack, pack_call
+from enschedule_worker.engine.control import READ_BYTES, Control
+from enschedule_worker.engine.frames import BadMessage, Ended, ended_of, pack, pack_call
 from enschedule_worker.engine.marks import MarkedOutput, new_token
+from enschedule_worker.engine.starting import start
 
-READ_BYTES = 65_536
 SAID_MAX_BYTES = 65_536
 LEFT_IN_A_PIPE_BYTES = 1024 * 1024  # the most that a pipe of Linux holds for an ordinary user
 OUTPUT, CONTROL, DEATH, PERMITS = (0, 1), 2, 3, 4
 QUICK_SECONDS = 0.001
 _PERMIT_VALUES = 256
-
-
-class Ended(NamedTuple):
-    """What a child has said of a run's end; ``is_marked``: both outputs have the mark of it, after so many seconds."""
-
-    outcome: Outcome
-    is_marked: bool
-    seconds: float
 
 
 class State(Enum):
@@ -73,51 +63,19 @@ class ChildProcess:
         self._ended: deque[Ended] = deque()
         self._is_loaded = False
         self._next_permit = 0
-        self._unsent = bytearray()
-        self._unpacker = Unpacker()
         self._selector = selector
         self._heeded: set[int] = set()  # the numbers of those that the selector looks at
         token = new_token()
         self._output = MarkedOutput(token)
-        self._open: dict[int, int] = {}  # number: descriptor
-        self._control = self._start(environ)
+        self._process, control, out, err, permits, self._give_permit = start(environ)
         self.pid = self._process.pid
+        self._control = Control(control, selector, (self, CONTROL))
+        self._open = {0: out, 1: err, PERMITS: permits}  # number: descriptor
         if hasattr(os, "pidfd_open"):
             self._open[DEATH] = os.pidfd_open(self.pid)
-        for number in (*OUTPUT, CONTROL, DEATH):
+        for number in (*OUTPUT, DEATH):
             self._listen(number)
-        self._send(pack(["load", {**load, "token": token.decode()}]))
-
-    def _start(self, environ: Mapping[str, str]) -> socket.socket:
-        control, theirs = socket.socketpair()
-        pipes = [os.pipe() for _ in range(3)]
-        (out, out_child), (err, err_child), (permits, self._give_permit) = pipes
-        passed = (theirs.fileno(), permits)
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                # -P: a file in the working directory must not stand for a module of the standard library.
-                [sys.executable, "-P", "-m", "enschedule_worker.child", *map(str, passed), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=out_child,
-                stderr=err_child,
-                env={**environ, "PYTHONUNBUFFERED": "1"},
-                pass_fds=passed,
-                start_new_session=True,
-            )
-        except BaseException:
-            for fd in (out, err, permits, self._give_permit):
-                os.close(fd)
-            control.close()
-            raise
-        finally:
-            theirs.close()
-            os.close(out_child)
-            os.close(err_child)
-        self._open = {0: out, 1: err, CONTROL: control.fileno(), PERMITS: permits}
-        for fd in (out, err, permits):
-            os.set_blocking(fd, False)
-        control.setblocking(False)
-        return control
+        self._control.send(pack(["load", {**load, "token": token.decode()}]))
 
     # ------------------------------------------------------------ for any thread, under the executor's lock
 
@@ -141,7 +99,7 @@ class ChildProcess:
         self._sent.extend(numbered)
         self.runs_left -= len(runs)
         os.write(self._give_permit, bytes(number for number, _ in numbered))
-        self._send(b"".join(pack_call(number, run.call()) for number, run in numbered))
+        self._control.send(b"".join(pack_call(number, run.call()) for number, run in numbered))
 
     def take_back(self, most: int) -> list[HeldRun]:
         """Return up to ``most`` runs that it has not begun with, in their order: it never will now."""
@@ -160,7 +118,7 @@ class ChildProcess:
         """Tell its handler to stop: by message, and by SIGTERM for it and all that it has started."""
         assert self.run is not None
         self.why = "its handler was told to stop"
-        self._send(pack(["stop", self.run.run_id]))
+        self._control.send(pack(["stop", self.run.run_id]))
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -173,34 +131,16 @@ class ChildProcess:
         """Let the idle child end by itself."""
         self.state = State.LEAVING
         self.since = time.monotonic()
-        self._send(pack(["quit"]))
+        self._control.send(pack(["quit"]))
 
     @property
     def wants_to_send(self) -> bool:
         """True while a message waits for room in the socket."""
-        return bool(self._unsent)
+        return self._control.waits
 
     def send_rest(self) -> None:
         """Send more of what waits."""
-        self._send(b"")
-
-    def _send(self, message: bytes) -> None:
-        """Send what the socket takes; the rest waits until it can be written to again."""
-        if CONTROL not in self._open:
-            return
-        waited = bool(self._unsent)
-        if waited:
-            message = bytes(self._unsent) + message
-        try:
-            sent = self._control.send(message)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            sent = len(message)  # it is dead, which its owner will see
-        self._unsent = bytearray(message[sent:])
-        if waited != bool(self._unsent):
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
-            self._selector.modify(self._control, events, (self, CONTROL))
+        self._control.send(b"")
 
     def _signal(self, number: int) -> None:
         # The id is its own until it was waited for, which happens under the same lock.
@@ -274,7 +214,7 @@ class ChildProcess:
         Whoever still writes into its pipes is not waited for: what the child itself wrote is in them.
         """
         self._signal(signal.SIGKILL)  # what it has started
-        while CONTROL in self._open and self._read_control():
+        while self._control.is_open and self._read_control():
             pass
         self.state = State.DEAD
         return self._process.wait()
@@ -284,6 +224,7 @@ class ChildProcess:
         self._read_all_output()
         for number in list(self._open):
             self._close(number)
+        self._control.close()
         os.close(self._give_permit)
 
     # ------------------------------------------------------------ reading
@@ -317,18 +258,15 @@ class ChildProcess:
         return len(data)
 
     def _read_control(self) -> int:
-        try:
-            data = self._control.recv(READ_BYTES)
-        except BlockingIOError:
+        data = self._control.read()
+        if data is None:
             return 0
-        except OSError:
-            data = b""
         if not data:
-            self._close(CONTROL)
+            self._control.close()
             self.kill()  # nobody will hear from it again
             return 0
         try:
-            for message in self._unpacker.feed(data):
+            for message in self._control.messages(data):
                 self._heard(message)
         except (BadMessage, TypeError, ValueError, LookupError) as problem:
             self.trouble = f"it sent what is no message ({problem})"
@@ -345,7 +283,7 @@ class ChildProcess:
         if message[0] == "progress":
             run.progress(float(message[2]), str(message[3]))
         elif message[0] == "ended":
-            self._ended.append(Ended(outcome_of(message[2]), bool(message[3]), float(message[5])))
+            self._ended.append(ended_of(message))
             self.why = self.why or message[4]
             self.is_quick = message[5] < QUICK_SECONDS
 
@@ -359,7 +297,4 @@ class ChildProcess:
         if number in self._heeded:
             self._heeded.remove(number)
             self._selector.unregister(fd)
-        if number == CONTROL:
-            self._control.close()
-        else:
-            os.close(fd)
+        os.close(fd)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from enschedule_core.executor import Call
 from enschedule_core.outcome import Outcome
@@ -110,3 +110,16 @@ def outcome_of(wire: list[Any]) -> Outcome:
         )
     except (TypeError, ValueError) as problem:
         raise BadMessage(f"no outcome: {problem}") from None
+
+
+class Ended(NamedTuple):
+    """What a child has said of a run's end; ``is_marked``: both outputs have the mark of it, after so many seconds."""
+
+    outcome: Outcome
+    is_marked: bool
+    seconds: float
+
+
+def ended_of(message: list[Any]) -> Ended:
+    """Return what the message ``ended`` says; raises :class:`BadMessage`."""
+    return Ended(outcome_of(message[2]), bool(message[3]), float(message[5]))

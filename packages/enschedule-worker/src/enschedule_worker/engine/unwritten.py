@@ -12,6 +12,7 @@ from enschedule_worker.engine.running import HeldRun
 from enschedule_worker.service import endings
 from enschedule_worker.store import output, runs
 from enschedule_worker.store.database import Database, Transaction
+from enschedule_worker.store.holding import Ending, Holder
 
 logger = logging.getLogger(__name__)
 LONGEST_DELAY_SECONDS = 366 * 86_400
@@ -21,7 +22,7 @@ class Unwritten:
     """The endings, output and progress of the runs of ``holder`` that wait for the next transaction."""
 
     def __init__(
-        self, holder: runs.Holder, notify_url: str | None, retry_delay: Callable[[int], float] | None = None
+        self, holder: Holder, notify_url: str | None, retry_delay: Callable[[int], float] | None = None
     ) -> None:
         self._holder = holder
         self._notify_url = notify_url
@@ -106,7 +107,7 @@ def _append(tx: Transaction, chunks: Sequence[output.Chunk]) -> None:
     tx.tell_watchers()
 
 
-def _ending(run: HeldRun, outcome: Outcome, now: int, instant_of: Callable[[float], int]) -> runs.Ending:
+def _ending(run: HeldRun, outcome: Outcome, now: int, instant_of: Callable[[float], int]) -> Ending:
     called, ended = run.called_at, run.ended_at
     return verdict.ending(
         run,

@@ -10,7 +10,7 @@ from enschedule_core.outcome import Outcome
 from enschedule_core.run import OutcomeKind, RunStatus
 from enschedule_core.schema import clean_text
 from enschedule_worker.engine.running import HeldRun
-from enschedule_worker.store.runs import Ending
+from enschedule_worker.store.holding import Ending
 
 _LONGEST_DELAY = timedelta(days=366)
 

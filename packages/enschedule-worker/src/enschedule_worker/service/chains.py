@@ -16,9 +16,9 @@ from sqlalchemy import Row, select
 from enschedule_core.errors import FieldError, InvalidInput
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schedule import Policies
-from enschedule_worker.store import limits, new_runs, runs, standing
+from enschedule_worker.store import limits, new_runs, occurrence, run_details, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 MAX_DEPTH = 20
@@ -55,7 +55,7 @@ def follow(tx: Transaction, standings: Sequence[standing.Standing]) -> int:
         target = targets.get(one.target_id)
         hindrance = _hindrance(one, target)
         if target is None or hindrance is not None:
-            runs.add_note(tx, one.end.run_id, f"{one.target_id} was not started after it: {hindrance}.")
+            run_details.add_note(tx, one.end.run_id, f"{one.target_id} was not started after it: {hindrance}.")
             continue
         new = _run_of(tx, one, target)
         made[new.occurrence_key] = new
@@ -96,7 +96,7 @@ def _hindrance(one: _FollowUp, target: Row[Any] | None) -> str | None:
 
 def _run_of(tx: Transaction, one: _FollowUp, target: Row[Any]) -> new_runs.NewRun:
     return new_runs.NewRun(
-        occurrence_key=new_runs.chain_key(one.end.root_id, target.key),
+        occurrence_key=occurrence.chain_key(one.end.root_id, target.key),
         schedule_key=target.key,
         revision=target.revision,
         group_id=target.group_id,

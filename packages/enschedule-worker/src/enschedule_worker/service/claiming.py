@@ -14,7 +14,8 @@ from enschedule_worker.service import opening
 from enschedule_worker.store import bulk, picking, queue, runs, secrets
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Revision, Schedule
+from enschedule_worker.store.holding import Holder
+from enschedule_worker.store.models.schedules import Revision, Schedule
 from enschedule_worker.store.new_runs import NewRun
 from enschedule_worker.store.schedules import DELETED_MARK
 from enschedule_worker.store.seal import Keyring
@@ -128,7 +129,7 @@ class RevisionCache:
 
 def claim(
     tx: Transaction,
-    holder: runs.Holder,
+    holder: Holder,
     offers: queue.Offers,
     reach: Reach,
     cache: RevisionCache,

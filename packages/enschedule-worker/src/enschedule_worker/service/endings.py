@@ -13,9 +13,11 @@ from sqlalchemy import Row, select
 from enschedule_core.run import OriginKind, RunStatus
 from enschedule_core.schedule import OnLost, Retry
 from enschedule_worker.service import chains
-from enschedule_worker.store import counters, new_runs, notices, queue, runs, standing
+from enschedule_worker.store import counters, new_runs, notices, occurrence, queue, run_reads, runs, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, Schedule
+from enschedule_worker.store.holding import Ending, Holder
+from enschedule_worker.store.models.schedules import Schedule
+from enschedule_worker.store.models.workers import Handler
 
 logger = logging.getLogger(__name__)
 MAX_LOSSES = 3
@@ -27,9 +29,7 @@ def _retry_of(text: str) -> Retry:
     return Retry.from_wire(json.loads(text)) if text else Retry()
 
 
-def finish(
-    tx: Transaction, holder: runs.Holder, endings: Sequence[runs.Ending], *, notify_url: str | None = None
-) -> set[int]:
+def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending], *, notify_url: str | None = None) -> set[int]:
     """Store the endings of runs that this holder still has and return their ids; others were lost, and are dropped.
 
     ``notify_url`` is told of schedules that begin to fail or recover and that name nobody themselves.
@@ -41,38 +41,36 @@ def finish(
             logger.warning("run %s was lost meanwhile; its result is dropped", ending.run_id)
     if not accepted:
         return set()
-    whole = runs.whole(tx, [ending.run_id for ending in accepted if ending.status.is_trouble and ending.retry])
+    whole = run_reads.whole(tx, [ending.run_id for ending in accepted if ending.status.is_trouble and ending.retry])
     again = [_next_attempt(tx, whole.get(ending.run_id), ending) for ending in accepted]
     new_runs.insert_many(tx, [new for new in again if new is not None])
     standings = standing.ended(
-        tx,
-        [
-            standing.End.of(
-                rows[ending.run_id],
-                ending.status,
-                started_at=ending.started_at,
-                finished_at=ending.finished_at,
-                was_running=True,
-                retry_at=None if new is None else new.not_before,
-            )
-            for ending, new in zip(accepted, again, strict=True)
-        ],
+        tx, [_end(rows[ending.run_id], ending, new) for ending, new in zip(accepted, again, strict=True)]
     )
     _consequences(tx, standings, notify_url)
-    counters.add(
-        tx,
-        [
-            counters.Counted(
-                holder.worker_id,
-                ending.status,
-                ending.finished_at,
-                duration=ending.finished_at - ending.started_at,
-                delay=ending.started_at - rows[ending.run_id].not_before,
-            )
-            for ending in accepted
-        ],
-    )
+    counters.add(tx, [_counted(holder, rows[ending.run_id], ending) for ending in accepted])
     return set(rows)
+
+
+def _end(row: Row[Any], ending: Ending, retry: new_runs.NewRun | None) -> standing.End:
+    return standing.End.of(
+        row,
+        ending.status,
+        started_at=ending.started_at,
+        finished_at=ending.finished_at,
+        was_running=True,
+        retry_at=None if retry is None else retry.not_before,
+    )
+
+
+def _counted(holder: Holder, row: Row[Any], ending: Ending) -> counters.Counted:
+    return counters.Counted(
+        holder.worker_id,
+        ending.status,
+        ending.finished_at,
+        duration=ending.finished_at - ending.started_at,
+        delay=ending.started_at - row.not_before,
+    )
 
 
 def reap(tx: Transaction, *, notify_url: str | None = None) -> int:
@@ -108,7 +106,7 @@ def expire(tx: Transaction) -> int:
     return len(rows)
 
 
-def _next_attempt(tx: Transaction, row: Row[Any] | None, ending: runs.Ending) -> new_runs.NewRun | None:
+def _next_attempt(tx: Transaction, row: Row[Any] | None, ending: Ending) -> new_runs.NewRun | None:
     """Return the attempt that follows a failure, as the policy the run was made with says.
 
     ``row`` is the whole row of a run that may be tried again, ``None`` where there is no question of it.
@@ -159,7 +157,7 @@ def _again(tx: Transaction, row: Row[Any], *, not_before: int, losses: int) -> n
     attempt = row.attempt + 1
     own = queue.data_of(tx, [row.id]).get(row.id) if row.has_data else None
     return new_runs.NewRun(
-        occurrence_key=new_runs.next_attempt_key(row.occurrence_key, attempt),
+        occurrence_key=occurrence.next_attempt_key(row.occurrence_key, attempt),
         schedule_key=row.schedule_key,
         revision=row.revision,
         group_id=row.group_id,

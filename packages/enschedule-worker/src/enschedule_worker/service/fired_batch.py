@@ -12,10 +12,11 @@ from typing import NamedTuple
 from sqlalchemy import Executable, false, null, update
 
 from enschedule_worker.service.claiming import Taken
-from enschedule_worker.store import bulk, new_runs, queue, runs
+from enschedule_worker.store import bulk, new_runs, queue
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.holding import Holder
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class FreePlaces:
     Such a run begins as ``running``, which saves its way through the queue. ``lease`` is in microseconds.
     """
 
-    holder: runs.Holder
+    holder: Holder
     offers: queue.Offers
     reach: Reach
     places: int

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, or_, select, true, update
+from sqlalchemy import Row, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from enschedule_core import triggers
@@ -24,16 +24,14 @@ from enschedule_core.schedule import CatchUpMode, Overlap, Policies, SkipReason
 from enschedule_worker.service.claiming import Taken
 from enschedule_worker.service.fired_batch import Batch, FreePlaces, Moved
 from enschedule_worker.service.slots import ON_TIME, Plan, plan
-from enschedule_worker.store import bulk, halt, limits, new_runs, queue, recent, runs, skips, state
+from enschedule_worker.store import due_schedules, halt, new_runs, occurrence, queue, recent, runs, skips
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, Schedule
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 logger = logging.getLogger(__name__)
 _TABLE = table_of(Schedule)
 _MAX_BACKOFF_SECONDS = 3600
-RANKED = "ranked"
-"""In the state once a schedule was saved that has a priority."""
 
 
 @lru_cache(maxsize=20_000)
@@ -71,7 +69,7 @@ def fire_due(tx: Transaction, *, kinds: Collection[str], limit: int, free: FreeP
 
     As many ``looked`` at as ``limit`` means that there may be more.
     """
-    rows = _looking(frozenset(kinds)).run(tx, now=tx.now, most=limit).all()
+    rows = due_schedules.take(tx, kinds, limit=limit)
     batch = Batch(free)
     for row in sorted(rows, key=lambda found: found.key):
         try:
@@ -85,51 +83,13 @@ def fire_due(tx: Transaction, *, kinds: Collection[str], limit: int, free: FreeP
     return Fired(len(rows), len(batch.new), ranked, batch.taken)
 
 
-@lru_cache(maxsize=8)
-def _looking(kinds: frozenset[str]) -> bulk.Statement:
-    return bulk.Statement(lambda _: _due(kinds))
-
-
-def _due(kinds: frozenset[str]) -> Select[Any]:
-    return (
-        _ROWS.where(_TABLE.c.fire_at <= bindparam("now"), _is_one_of(kinds), ~halt.is_on())
-        .order_by(_TABLE.c.fire_at, _TABLE.c.key)
-        .limit(bindparam("most"))
-        .with_for_update(skip_locked=True)
-        .with_hint(_TABLE, limits.SKIP_LOCKED_MSSQL, "mssql")
-    )
-
-
-_HANDLER = table_of(Handler).c
-_NEEDED = (
-    *("key", "id", "revision", "group_id", "handler_id", "handler_version", "trigger", "policies", "due_at", "paused"),
-    *("paused_until", "faults", "open_runs", "running_runs", "recent", "slots_fired", "max_running"),
-    *("concurrency_group", "binding"),
-)
-_ROWS = select(
-    *(_TABLE.c[name] for name in _NEEDED),
-    select(_HANDLER.max_running)
-    .where(_HANDLER.id == _TABLE.c.handler_id, _HANDLER.version == _TABLE.c.handler_version)
-    .scalar_subquery()
-    .label("handler_max_running"),
-    halt.last_value().label("last_halt"),
-    state.value_of(RANKED).label("ranked"),
-)
-
-
-def _is_one_of(kinds: frozenset[str]) -> ColumnElement[bool]:
-    # Single comparisons, because a list of values is written anew each time that a statement runs.
-    return or_(*(_TABLE.c.trigger_kind == kind for kind in sorted(kinds)))
-
-
 def fire_missed(tx: Transaction, row: Row[Any], *, mode: CatchUpMode) -> None:
     """Decide over the slots that were missed up to now as ``mode`` says, and move ``due_at`` behind now.
 
     For a resume: the row's pause must be lifted in the same transaction, before or after.
     """
     batch = Batch()
-    found = tx.execute(_ROWS.where(_TABLE.c.key == row.key)).one()
-    _fire(tx, batch, found, mode=mode, reason=SkipReason.PAUSED)
+    _fire(tx, batch, due_schedules.row_of(tx, row.key), mode=mode, reason=SkipReason.PAUSED)
     batch.write(tx, guarded=False)
 
 
@@ -217,7 +177,7 @@ def _slot_run(tx: Transaction, row: Row[Any], slot: datetime, policies: Policies
     slot_at = to_micros(slot)
     window = policies.catch_up.window_seconds
     return new_runs.NewRun(
-        occurrence_key=new_runs.slot_key(row.key, slot_at, 1),
+        occurrence_key=occurrence.slot_key(row.key, slot_at, 1),
         schedule_key=row.key,
         revision=row.revision,
         group_id=row.group_id,
@@ -304,20 +264,4 @@ def _back_off(tx: Transaction, row: Row[Any], problem: Exception) -> None:
         update(_TABLE)
         .where(_TABLE.c.key == row.key)
         .values(faults=faults, broken_reason=reason[:1000], fire_at=tx.now + wait * 1_000_000)
-    )
-
-
-def next_fire_at(tx: Transaction, kinds: Collection[str]) -> int | None:
-    """Return the earliest instant at which the engine has to look at a schedule."""
-    found: int | None = tx.execute(_next_fire(frozenset(kinds))).scalar()
-    return found
-
-
-@lru_cache(maxsize=8)
-def _next_fire(kinds: frozenset[str]) -> Select[Any]:
-    return (
-        select(_TABLE.c.fire_at)
-        .where(_TABLE.c.fire_at.is_not(None), _is_one_of(kinds))
-        .order_by(_TABLE.c.fire_at)
-        .limit(1)
     )

@@ -16,7 +16,8 @@ from enschedule_core.wire.definition import Definition
 from enschedule_worker.service import present
 from enschedule_worker.service.access import allow, reading
 from enschedule_worker.service.history import changed_paths
-from enschedule_worker.service.schedules import CREATED, UNCHANGED, UPDATED, refuse_taken, settle
+from enschedule_worker.service.saving import CREATED, UNCHANGED, UPDATED
+from enschedule_worker.service.settling import refuse_taken, settle
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
 

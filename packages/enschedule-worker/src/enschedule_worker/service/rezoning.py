@@ -13,7 +13,7 @@ from enschedule_core.triggers import Trigger
 from enschedule_core.triggers.zones import data_version
 from enschedule_worker.service.firing import trigger_of
 from enschedule_worker.store.database import Database, Transaction
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from enschedule_worker.service import halting, handler_access, present, secret_d
 from enschedule_worker.service.access import allow, changing, reading
 from enschedule_worker.service.finding import existing as existing_schedule
 from enschedule_worker.service.handlers import settle_version
-from enschedule_worker.store import audit, new_runs, run_reads
+from enschedule_worker.store import audit, run_details, run_reads, runs_by_hand
 from enschedule_worker.store import runs as store
 from enschedule_worker.store import schedules as schedule_store
 from enschedule_worker.store.database import Database, Transaction
@@ -115,7 +115,7 @@ def run_now(
 def run_row(tx: Transaction, actor: Actor, row: Row[Any], own: str | None, start: Start) -> tuple[int, bool]:
     """Run a locked schedule with its own data or with ``own`` (stored JSON); return the run, and whether it is new."""
     handler_access.check(tx, actor, row.handler_id, row.group_id)
-    run_id, made = new_runs.new_manual(
+    run_id, made = runs_by_hand.new_manual(
         tx,
         row,
         data=own,
@@ -147,7 +147,7 @@ def run_handler(
         group = handler_access.place(tx, actor, handler.id)
         given = secret_data.with_kept(checked, None)
         stored = secret_data.checked(tx, registry, handler, given, stored=None, group=group)
-        run_id, made = new_runs.new_direct(
+        run_id, made = runs_by_hand.new_direct(
             tx,
             handler.id,
             handler.version,
@@ -215,7 +215,7 @@ def retry_one(tx: Transaction, actor: Actor, run_id: int, *, with_today: bool, s
             raise Conflict(f"Run {run_id:,} has no schedule any more, so there is no data of today.")
         today = existing_schedule(tx, actor, row.schedule_id, Permission.OPERATE)
     handler_access.check(tx, actor, (today or row).handler_id, row.group_id)
-    new_id = new_runs.retry_by_hand(
+    new_id = runs_by_hand.retry_by_hand(
         tx, row, actor_name=actor.name, with_today=today, idempotency=start.key(f"retry {run_id}")
     )
     audit.record(tx, actor, "run.retry", "run", run_id, group_id=row.group_id, detail={"run": new_id})
@@ -231,6 +231,6 @@ def delete(database: Database, actor: Actor, run_id: int) -> None:
 def delete_one(tx: Transaction, actor: Actor, run_id: int) -> None:
     """Do what :func:`delete` does, in a transaction."""
     row = _existing(tx, actor, run_id, Permission.EDIT)
-    if not store.delete(tx, run_id):
+    if not run_details.delete(tx, run_id):
         raise Conflict(f"Run {run_id:,} is still {row.status}.", hint="Cancel it first, or wait for its end.")
     audit.record(tx, actor, "run.delete", "run", run_id, group_id=row.group_id)

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Run, has_status
-from enschedule_worker.store.runs import Holder
+from enschedule_worker.store.holding import Holder
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.status import has_status
 
 
 def ended(tx: Transaction, holder: Holder, run_ids: Collection[int]) -> set[tuple[int, int, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, case, delete, func, insert, or_, select
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import LoginAttempt
+from enschedule_worker.store.models.people import LoginAttempt
 
 WINDOW_SECONDS = 3600
 _MICROS = 1_000_000

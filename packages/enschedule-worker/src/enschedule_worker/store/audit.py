@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, func, insert, select
 from enschedule_core.actor import Actor
 from enschedule_core.schema import encode_json
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Audit, Group
+from enschedule_worker.store.models.people import Audit, Group
 from enschedule_worker.store.tables import table_of
 
 _INSERT = insert(table_of(Audit))

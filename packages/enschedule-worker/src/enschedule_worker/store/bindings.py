@@ -18,12 +18,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from enschedule_core.schedule import Binding
-from enschedule_worker.store import models
 from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.models import workers
 from enschedule_worker.store.tables import table_of
 
 ANY = 0
-_TABLE = table_of(models.Binding)
+_TABLE = table_of(workers.Binding)
 
 
 def key_of(tx: Transaction, binding: Binding) -> int:

@@ -14,7 +14,7 @@ from enschedule_core.registry import Registry
 from enschedule_core.schema import encode_json
 from enschedule_core.source import BrokenPlugin, Source
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, Plugin, Worker, WorkerHandler
+from enschedule_worker.store.models.workers import Handler, Plugin, Worker, WorkerHandler
 from enschedule_worker.store.tables import insert_unless_there
 
 LATE_AFTER = 1.5  # heartbeats that did not come, in its own intervals

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Row, bindparam, cast, delete, func, insert, s
 
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Counter
+from enschedule_worker.store.models.runs import Counter
 from enschedule_worker.store.tables import insert_unless_there, table_of
 
 HOUR = 3_600_000_000

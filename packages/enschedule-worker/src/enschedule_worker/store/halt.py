@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, exists
 
 from enschedule_worker.store import state
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import State
+from enschedule_worker.store.models.sharing import State
 from enschedule_worker.store.tables import table_of
 
 _STATE = table_of(State)

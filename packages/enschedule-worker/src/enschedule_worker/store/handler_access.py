@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select, update
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Handler, HandlerAccess, HandlerGroup
+from enschedule_worker.store.models.people import HandlerAccess, HandlerGroup
+from enschedule_worker.store.models.workers import Handler
 from enschedule_worker.store.tables import insert_unless_there
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Identity, UsedTicket, User
+from enschedule_worker.store.models.people import Identity, UsedTicket, User
 from enschedule_worker.store.tables import insert_unless_there
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, insert, select, update
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import ApiKey, Group, User
+from enschedule_worker.store.models.people import ApiKey, Group, User
 
 TOUCH_SECONDS = 60
 

@@ -17,7 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from enschedule_core.run import OPEN, RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import ConcurrencyGroup, Handler, Run, Schedule, State, has_status
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule
+from enschedule_worker.store.models.sharing import State
+from enschedule_worker.store.models.status import has_status
+from enschedule_worker.store.models.workers import ConcurrencyGroup, Handler
 from enschedule_worker.store.tables import table_of
 
 GROUP_DEFAULT = 1

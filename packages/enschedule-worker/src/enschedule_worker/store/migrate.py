@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 
 from enschedule_core.errors import ConfigurationError, Unavailable
 from enschedule_worker.store.database import Database, Transaction
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
 
 logger = logging.getLogger(__name__)
 VERSION_TABLE = "enschedule_version"

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +17,10 @@ from sqlalchemy import BigInteger, Executable, Row, bindparam, false, insert, li
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from enschedule_core.run import OriginKind, RunStatus
-from enschedule_worker.store import bulk, limits, standing
+from enschedule_core.run import RunStatus
+from enschedule_worker.store import bulk, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Run, RunDetail
+from enschedule_worker.store.models.runs import Run, RunDetail
 from enschedule_worker.store.tables import table_of
 
 _R = table_of(Run).c
@@ -110,28 +109,6 @@ def _ids_statement(dialect: str) -> Executable:
 _IDS = bulk.Statement(_ids_statement)
 
 
-def slot_key(schedule_key: int, slot_at: int, attempt: int) -> str:
-    """Return the occurrence key of a slot's attempt."""
-    return f"s{schedule_key}:{slot_at}:{attempt}"
-
-
-def manual_key(actor: str, idempotency: str | None) -> str:
-    """Return the occurrence key of a first attempt that no slot asked for; the same for a repeated request."""
-    name = uuid.uuid5(uuid.NAMESPACE_OID, f"{actor}\n{idempotency}") if idempotency else uuid.uuid4()
-    return f"m{name.hex}:1"
-
-
-def chain_key(root_id: int, target_key: int) -> str:
-    """Return the occurrence key of the run of a schedule that follows a chain of attempts: one, whoever asks twice."""
-    name = uuid.uuid5(uuid.NAMESPACE_OID, f"chain {root_id} {target_key}")
-    return f"m{name.hex}:1"
-
-
-def next_attempt_key(occurrence_key: str, attempt: int) -> str:
-    """Return the occurrence key of a later attempt of the same chain."""
-    return f"{occurrence_key.rsplit(':', 1)[0]}:{attempt}"
-
-
 def insert_one(tx: Transaction, new: NewRun) -> int:
     """Insert a run and return its id; the schedule's count of open runs follows."""
     run_id = _insert(tx, new)
@@ -209,120 +186,6 @@ def _insert(tx: Transaction, new: NewRun) -> int:
     if new.data is not None:
         tx.execute(insert(RunDetail).values(run_id=run_id, data=new.data))
     return run_id
-
-
-def _once(tx: Transaction, new: NewRun) -> tuple[int, bool]:
-    """Insert ``new`` unless a run with its occurrence key is there; return the id and whether it was made now."""
-    found: int | None = tx.execute(select(Run.id).where(Run.occurrence_key == new.occurrence_key)).scalar()
-    return (found, False) if found is not None else (insert_one(tx, new), True)
-
-
-def new_manual(
-    tx: Transaction,
-    schedule: Row[Any],
-    *,
-    data: str | None,
-    actor_name: str,
-    origin_kind: OriginKind = OriginKind.MANUAL,
-    idempotency: str | None = None,
-    retry_of: int | None = None,
-) -> tuple[int, bool]:
-    """Make a run of ``schedule`` now, its ``due_at`` untouched; return its id and whether it was made now.
-
-    ``schedule`` is a row of ``schedules``; ``data`` is own data as stored JSON, ``None`` that of the revision.
-    """
-    policies = json.loads(schedule.policies)
-    new = NewRun(
-        occurrence_key=manual_key(actor_name, idempotency),
-        schedule_key=schedule.key,
-        revision=schedule.revision,
-        group_id=schedule.group_id,
-        handler_id=schedule.handler_id,
-        handler_version=schedule.handler_version,
-        data=data,
-        origin_kind=origin_kind,
-        origin_actor=actor_name,
-        queued_at=tx.now,
-        not_before=tx.now,
-        retry_of=retry_of,
-        **claim_columns(schedule, limits.of_handler(tx, schedule.handler_id, schedule.handler_version)),
-        **policy_columns(policies),
-    )
-    return _once(tx, new)
-
-
-def new_direct(
-    tx: Transaction,
-    handler_id: str,
-    handler_version: int,
-    *,
-    data: str,
-    actor_name: str,
-    group_id: int | None = None,
-    origin_kind: OriginKind = OriginKind.API,
-    idempotency: str | None = None,
-) -> tuple[int, bool]:
-    """Make a run of a handler without a schedule; return its id and whether it was made now."""
-    new = NewRun(
-        occurrence_key=manual_key(actor_name, idempotency),
-        group_id=group_id,
-        handler_id=handler_id,
-        handler_version=handler_version,
-        data=data,
-        origin_kind=origin_kind,
-        origin_actor=actor_name,
-        queued_at=tx.now,
-        not_before=tx.now,
-        limited=limits.of_handler(tx, handler_id, handler_version) is not None,
-    )
-    return _once(tx, new)
-
-
-def retry_by_hand(
-    tx: Transaction,
-    run: Row[Any],
-    *,
-    actor_name: str,
-    with_today: Row[Any] | None = None,
-    idempotency: str | None = None,
-) -> int:
-    """Make a run that repeats ``run`` (a row of ``runs``), starting again at attempt 1; return its id.
-
-    As then: the same handler version and data. With ``with_today``, the schedule's row, as it is defined now.
-    """
-    if with_today is not None:
-        return new_manual(
-            tx,
-            with_today,
-            data=None,
-            actor_name=actor_name,
-            origin_kind=OriginKind.RETRY,
-            idempotency=idempotency,
-            retry_of=run.id,
-        )[0]
-    own = tx.execute(select(RunDetail.data).where(RunDetail.run_id == run.id)).scalar() if run.has_data else None
-    new = NewRun(
-        occurrence_key=manual_key(actor_name, idempotency),
-        schedule_key=run.schedule_key,
-        revision=run.revision,
-        group_id=run.group_id,
-        handler_id=run.handler_id,
-        handler_version=run.handler_version,
-        data=own,
-        origin_kind=OriginKind.RETRY,
-        origin_actor=actor_name,
-        queued_at=tx.now,
-        not_before=tx.now,
-        rank=run.rank,
-        retry=run.retry,
-        on_lost=run.on_lost,
-        timeout=run.timeout,
-        retry_of=run.id,
-        binding=run.binding,
-        limited=run.limited,
-        concurrency_group=run.concurrency_group,
-    )
-    return _once(tx, new)[0]
 
 
 def claim_columns(schedule: Row[Any], handler_max_running: int | None) -> dict[str, Any]:

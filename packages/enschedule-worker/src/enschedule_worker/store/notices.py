@@ -16,7 +16,9 @@ from sqlalchemy import Row, func, insert, select, update
 from enschedule_core.schedule import NOTIFY_NOBODY
 from enschedule_worker.store import receivers
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Notice, Output, Run, Schedule
+from enschedule_worker.store.models.runs import Output, Run
+from enschedule_worker.store.models.schedules import Schedule
+from enschedule_worker.store.models.sharing import Notice
 from enschedule_worker.store.seal import Unreadable
 from enschedule_worker.store.standing import Turn
 from enschedule_worker.store.tables import table_of

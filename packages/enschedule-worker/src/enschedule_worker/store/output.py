@@ -11,7 +11,7 @@ from sqlalchemy import Insert, Row, insert, select
 from enschedule_core.run import RunStatus
 from enschedule_worker.store import bulk
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Output, Run
+from enschedule_worker.store.models.runs import Output, Run
 from enschedule_worker.store.tables import table_of
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import func, insert, select
 from enschedule_core.run import OutcomeKind, RunStatus
 from enschedule_worker.store import counters, recent, schedules, skips, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Output, Run, RunDetail, Schedule, Skip
+from enschedule_worker.store.models.runs import Output, Run, RunDetail
+from enschedule_worker.store.models.schedules import Schedule, Skip
 from enschedule_worker.store.new_runs import NewRun
 from enschedule_worker.store.tables import table_of
 

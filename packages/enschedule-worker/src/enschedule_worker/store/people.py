@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Row, Select, bindparam, delete, func, insert,
 from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Session, User
+from enschedule_worker.store.models.people import Session, User
 
 IDLE_SECONDS = 2 * 3600
 TOUCH_SECONDS = 60

@@ -17,7 +17,8 @@ from enschedule_worker.store import queue
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.limits import SKIP_LOCKED_MSSQL, Room, enter
-from enschedule_worker.store.models import Run, Schedule
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 _SCHEDULES = table_of(Schedule)

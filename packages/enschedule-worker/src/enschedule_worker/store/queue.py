@@ -17,7 +17,9 @@ from enschedule_core.run import OPEN, RunStatus
 from enschedule_worker.store import bulk, halt
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.limits import SKIP_LOCKED_MSSQL
-from enschedule_worker.store.models import Run, RunDetail, Schedule, has_status
+from enschedule_worker.store.models.runs import Run, RunDetail
+from enschedule_worker.store.models.schedules import Schedule
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.tables import table_of
 
 Offers = frozenset[tuple[str, int]]

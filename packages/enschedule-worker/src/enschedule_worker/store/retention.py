@@ -15,17 +15,10 @@ from enschedule_core.actor import Scope
 from enschedule_core.run import OPEN
 from enschedule_worker.store import counters, secrets, state
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import (
-    Notice,
-    Output,
-    Revision,
-    Run,
-    RunDetail,
-    Schedule,
-    ScheduleTag,
-    Skip,
-    Worker,
-)
+from enschedule_worker.store.models.runs import Output, Run, RunDetail
+from enschedule_worker.store.models.schedules import Revision, Schedule, ScheduleTag, Skip
+from enschedule_worker.store.models.sharing import Notice
+from enschedule_worker.store.models.workers import Worker
 from enschedule_worker.store.run_reads import visible
 
 WALK = 500

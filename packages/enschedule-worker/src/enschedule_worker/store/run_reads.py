@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, or_, select
@@ -11,9 +11,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Revision, Run, RunDetail, Schedule, has_status
+from enschedule_worker.store.models.runs import Run, RunDetail
+from enschedule_worker.store.models.schedules import Revision, Schedule
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.run_search import RunFilters, of_schedule, ways
 from enschedule_worker.store.schedule_rows import within
+from enschedule_worker.store.tables import table_of
 
 __all__ = [
     "RunFilters",
@@ -27,7 +30,9 @@ __all__ = [
     "running",
     "standing",
     "visible",
+    "whole",
 ]
+_R = table_of(Run).c
 
 
 def visible(scope: Scope) -> ColumnElement[bool] | None:
@@ -138,3 +143,10 @@ def open_of(tx: Transaction, schedule_key: int, limit: int = 10) -> list[Row[Any
             .limit(limit)
         )
     )
+
+
+def whole(tx: Transaction, run_ids: Collection[int]) -> dict[int, Row[Any]]:
+    """Return the whole rows of runs."""
+    if not run_ids:
+        return {}
+    return {row.id: row for row in tx.execute(select(*_R).where(_R.id.in_(sorted(run_ids))))}

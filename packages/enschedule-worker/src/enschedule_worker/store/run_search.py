@@ -16,7 +16,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.run import OPEN, TERMINAL, RunStatus
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Run, Schedule, ScheduleTag, has_status
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule, ScheduleTag
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.schedule_lists import MANY, contains, is_of_group, named
 
 _SLACK = 3_600_000_000  # µs: ids are given in the order of queueing, but for transactions that overlap and clocks

@@ -7,54 +7,21 @@ from it is done only for the rows that the guard let through.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Executable, Row, and_, bindparam, insert, null, select, update
-from sqlalchemy import delete as sql_delete
+from sqlalchemy import Executable, Row, and_, bindparam, null, select, update
 
-from enschedule_core.run import OPEN, OutcomeKind, RunStatus
-from enschedule_worker.store import bulk, counters, queue, standing
+from enschedule_core.run import OutcomeKind, RunStatus
+from enschedule_worker.store import bulk, counters, queue, run_details, standing
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Output, Run, RunDetail, has_status
+from enschedule_worker.store.holding import Ending, Holder
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.tables import table_of
 
-_OPEN = tuple(sorted(OPEN))
 _RUNS = table_of(Run)
 _R = _RUNS.c
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The worker process that claims and finishes: its chosen id, the id of this start, and its tags."""
-
-    worker_id: str
-    instance_id: str
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a run that ``fence`` was given for has ended. Instants are microseconds by the database's clock."""
-
-    run_id: int
-    fence: int
-    status: RunStatus
-    started_at: int
-    finished_at: int
-    outcome_kind: OutcomeKind | None = None
-    message: str | None = None
-    exit_code: int | None = None
-    result: str | None = None
-    traceback: str | None = None
-    note: str | None = None
-    retry: bool = True  # False: the handler said that another attempt is useless
-    retry_delay: int | None = None  # microseconds that the handler asked for
-    default_delay: int | None = None  # microseconds, for a schedule that says nothing of its own about the delay
-    output_bytes: int = 0
-    output_lines: int = 0
-    output_truncated: bool = False
 
 
 # ---------------------------------------------------------------- claim
@@ -155,13 +122,6 @@ def _held_statement(dialect: str) -> Executable:
 _HELD = bulk.Statement(_held_statement)
 
 
-def whole(tx: Transaction, run_ids: Collection[int]) -> dict[int, Row[Any]]:
-    """Return the whole rows of runs."""
-    if not run_ids:
-        return {}
-    return {row.id: row for row in tx.execute(select(*_R).where(_R.id.in_(sorted(run_ids))))}
-
-
 def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending]) -> dict[int, Row[Any]]:
     """Write the endings of those runs that this holder still holds, and return these runs: what lasts of their rows."""
     values = [_finish_values(ending) for ending in sorted(endings, key=attrgetter("run_id"))]
@@ -173,17 +133,7 @@ def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending]) -> dict[i
         done = _FINISH.changed(tx, values, instance=holder.instance_id)
         if done != len(values):
             raise RuntimeError(f"finished {done} of {len(values)} locked runs")
-    details = [
-        {
-            "run_id": e.run_id,
-            "result": e.result,
-            "traceback": e.traceback,
-            "note": e.note,
-        }
-        for e in endings
-        if e.run_id in rows and (e.result is not None or e.traceback is not None or e.note is not None)
-    ]
-    _store_details(tx, details)
+    run_details.store_ends(tx, [ending for ending in endings if ending.run_id in rows])
     return rows
 
 
@@ -217,26 +167,6 @@ def _finish_statement(dialect: str) -> Executable:
 
 
 _FINISH = bulk.Statement(_finish_statement)
-
-
-def _store_details(tx: Transaction, details: list[dict[str, Any]]) -> None:
-    if not details:
-        return
-    ids = [row["run_id"] for row in details]
-    there = set(tx.execute(select(RunDetail.run_id).where(RunDetail.run_id.in_(ids))).scalars())
-    fresh = [row for row in details if row["run_id"] not in there]
-    if fresh:
-        tx.execute(insert(RunDetail), fresh)
-    for row in details:
-        if row["run_id"] in there:
-            values = {name: value for name, value in row.items() if name != "run_id"}
-            tx.execute(update(RunDetail).where(RunDetail.run_id == row["run_id"]).values(**values))
-
-
-def add_note(tx: Transaction, run_id: int, text: str) -> None:
-    """Add a sentence to the note of a run that has ended."""
-    found = tx.execute(select(RunDetail.note).where(RunDetail.run_id == run_id)).scalar()
-    _store_details(tx, [{"run_id": run_id, "note": (f"{found} {text}" if found else text)[:500]}])
 
 
 def give_back(tx: Transaction, holder: Holder, fences: dict[int, int]) -> int:
@@ -363,13 +293,3 @@ def cancel_queued_of(tx: Transaction, schedule_key: int, actor_name: str) -> int
     """Cancel the queued runs of a schedule and return how many there were."""
     queued = queue.open_of(tx, schedule_key, [RunStatus.QUEUED])
     return sum(request_cancel(tx, run_id, actor_name) is RunStatus.CANCELLED for run_id in queued)
-
-
-def delete(tx: Transaction, run_id: int) -> bool:
-    """Delete a run that has ended, with its details and output; False where it is open or not there."""
-    gone = tx.execute(sql_delete(Run).where(Run.id == run_id, Run.status.not_in(_OPEN)))
-    if gone.rowcount != 1:
-        return False
-    tx.execute(sql_delete(RunDetail).where(RunDetail.run_id == run_id))
-    tx.execute(sql_delete(Output).where(Output.run_id == run_id))
-    return True

@@ -20,7 +20,10 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census, schedule_lists
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Run, Schedule, Worker, WorkerHandler, has_status, is_above_none
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule, is_above_none
+from enschedule_worker.store.models.status import has_status
+from enschedule_worker.store.models.workers import Worker, WorkerHandler
 from enschedule_worker.store.schedule_rows import is_offered, status, visible
 
 

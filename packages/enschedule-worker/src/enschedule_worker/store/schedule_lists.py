@@ -15,17 +15,11 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import (
-    Group,
-    Handler,
-    Run,
-    Schedule,
-    ScheduleTag,
-    Worker,
-    WorkerHandler,
-    has_status,
-    is_above_none,
-)
+from enschedule_worker.store.models.people import Group
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule, ScheduleTag, is_above_none
+from enschedule_worker.store.models.status import has_status
+from enschedule_worker.store.models.workers import Handler, Worker, WorkerHandler
 from enschedule_worker.store.schedule_rows import is_offered, status, status_of_row, visible, whole
 
 

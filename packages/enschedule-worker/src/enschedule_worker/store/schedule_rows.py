@@ -11,7 +11,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from enschedule_core.actor import Scope
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
-from enschedule_worker.store.models import Group, Revision, Run, Schedule, Worker, WorkerHandler
+from enschedule_worker.store.models.people import Group
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Revision, Schedule
+from enschedule_worker.store.models.workers import Worker, WorkerHandler
 
 
 def is_offered() -> ColumnElement[bool]:

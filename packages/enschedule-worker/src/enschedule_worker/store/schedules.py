@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
 
 from enschedule_core.actor import Scope
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Revision, Schedule, ScheduleTag
+from enschedule_worker.store.models.schedules import Revision, Schedule, ScheduleTag
 from enschedule_worker.store.schedule_rows import visible, whole, within
 from enschedule_worker.store.tables import table_of
 

@@ -10,7 +10,10 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, sele
 
 from enschedule_core.secret import SEALED
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Group, Revision, Run, RunDetail, Schedule, Secret, SecretUse
+from enschedule_worker.store.models.people import Group
+from enschedule_worker.store.models.runs import Run, RunDetail
+from enschedule_worker.store.models.schedules import Revision, Schedule
+from enschedule_worker.store.models.sharing import Secret, SecretUse
 from enschedule_worker.store.tables import insert_unless_there, table_of
 
 

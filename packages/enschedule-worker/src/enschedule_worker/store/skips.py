@@ -12,7 +12,7 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import SkipReason
 from enschedule_worker.store import counters
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Skip
+from enschedule_worker.store.models.schedules import Skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Executable, Row, null, select, update
 from enschedule_core.run import RunStatus
 from enschedule_worker.store import bulk, recent
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Schedule
+from enschedule_worker.store.models.schedules import Schedule
 from enschedule_worker.store.tables import table_of
 
 _TABLE = table_of(Schedule)

@@ -8,7 +8,7 @@ from sqlalchemy import ScalarSelect, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import State
+from enschedule_worker.store.models.sharing import State
 from enschedule_worker.store.tables import insert_unless_there
 
 

@@ -10,7 +10,9 @@ from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_worker.store.counters import EARLIER
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Counter, Run, Schedule, Skip, has_status
+from enschedule_worker.store.models.runs import Counter, Run
+from enschedule_worker.store.models.schedules import Schedule, Skip
+from enschedule_worker.store.models.status import has_status
 from enschedule_worker.store.schedule_rows import within
 
 RECENT_STARTS = 200

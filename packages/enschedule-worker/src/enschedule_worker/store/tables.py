@@ -8,7 +8,7 @@ from sqlalchemy import Insert, Table
 from sqlalchemy.exc import IntegrityError
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
 
 
 def table_of(model: type[Base]) -> Table:

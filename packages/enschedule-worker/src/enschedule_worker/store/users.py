@@ -10,7 +10,9 @@ from sqlalchemy import Executable, Row, bindparam, delete, false, func, insert, 
 
 from enschedule_core.actor import Role
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import ApiKey, Group, GroupMember, HandlerGroup, Run, Schedule, User
+from enschedule_worker.store.models.people import ApiKey, Group, GroupMember, HandlerGroup, User
+from enschedule_worker.store.models.runs import Run
+from enschedule_worker.store.models.schedules import Schedule
 
 
 def any_user(tx: Transaction) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from enschedule_worker.store.database import Transaction
-from enschedule_worker.store.models import View
+from enschedule_worker.store.models.sharing import View
 from enschedule_worker.store.tables import insert_unless_there
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from enschedule_worker.store.models import Base
+from enschedule_worker.store.models.base import Base
 
 VERSION_TABLE = "enschedule_version"
 
