@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from enschedule_core.errors import FieldError, InvalidInput, InvalidTrigger
 from enschedule_core.schedule import Policies
 from enschedule_core.schema import check_data
-from enschedule_core.triggers import Manual, Trigger, from_wire
+from enschedule_core.triggers import Manual, Trigger, check_fires, from_wire
 from enschedule_core.wire.common import Findings, check_id, invalid, load
 from enschedule_core.wire.schedules import ScheduleInput
 
@@ -32,13 +32,10 @@ class GivenTrigger:
     default_timezone: str
     beside: str | None = None
 
-    def read(self, now: datetime | None = None) -> Trigger:
-        """Return the trigger; with ``now``, what would never fire after it is refused.
-
-        Raises :class:`InvalidTrigger`.
-        """
+    def read(self) -> Trigger:
+        """Return the trigger. Raises :class:`InvalidTrigger`."""
         zone = self.beside if self.beside is not None else self.default_timezone
-        return from_wire(self.value, default_timezone=zone, field=self.field, now=now)
+        return from_wire(self.value, default_timezone=zone, field=self.field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ class Definition:
     def check_fires(self, now: datetime) -> None:
         """Raise :class:`InvalidTrigger` if this trigger, set now, would never fire (a past ``once``, 30 February)."""
         if self.given is not None:
-            self.given.read(now)
+            check_fires(self.trigger, self.given.value, now, field=self.given.field)
 
     def with_version(self, version: int) -> Definition:
         """Return this definition with a settled version of the handler."""

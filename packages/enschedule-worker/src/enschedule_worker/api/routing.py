@@ -27,6 +27,7 @@ PERMISSION = "_enschedule_permission"
 REFUSALS = "_enschedule_refusals"
 HEADERS = "_enschedule_headers"
 PUBLIC = "public"
+_NOTHING = NothingQuery()
 RUN_IDS_END = 2**63  # no database numbers further
 
 
@@ -116,7 +117,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorate(view: View) -> View:
             @wraps(view)
             def checked(*args: Any, **kwargs: Any) -> Any:
-                self.ARGUMENTS_PARSER.parse(NothingQuery(), request, location="query")
+                self.ARGUMENTS_PARSER.parse(_NOTHING, request, location="query")
                 return view(*args, **kwargs)
 
             return checked  # type: ignore[return-value]

@@ -46,6 +46,7 @@ class Transaction:
         self.keyring = keyring
         self._clock = clock
         self._now: int | None = None
+        self._once: dict[tuple[str, str], Any] = {}
         self.wakes_engine = False
         self.wakes_others = False
         self.tells_watchers = False
@@ -67,6 +68,16 @@ class Transaction:
         """Run one statement."""
         result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
+
+    def once(self, what: str, of: str, ask: Callable[[], T]) -> T:
+        """Return what ``ask`` returns, asked once in this transaction.
+
+        For what many rows of one request have in common and the transaction itself does not change.
+        """
+        if (what, of) not in self._once:
+            self._once[what, of] = ask()
+        found: T = self._once[what, of]
+        return found
 
     def wake_engine(self) -> None:
         """Say that after the commit there is something for the engine to do."""
