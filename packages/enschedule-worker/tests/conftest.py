@@ -227,7 +227,9 @@ def stage(database: Database, registry: Registry, clock: ManualClock) -> Stage:
 class Api:
     """The REST API as a program at this machine sees it; ``ready`` is what its engine says of itself."""
 
-    def __init__(self, database: Database, registry: Registry, *, loopback: bool = True) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, *, loopback: bool = True, read_only: bool = False
+    ) -> None:
         app = Flask("test", static_folder=None)
         self.ready = (True, "The engine runs.")
         register(
@@ -239,6 +241,7 @@ class Api:
                 engine_ready=lambda: self.ready,
                 version="0.1.0",
                 default_timezone="Europe/Stockholm",
+                read_only=read_only,
             ),
         )
         self.app = app
@@ -301,8 +304,8 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_api(database: Database, registry: Registry) -> Any:
     """Return a function that makes an API, to choose how the server is bound or which handlers its process has."""
 
-    def make(*, loopback: bool = True, registry: Registry = registry) -> Api:
-        return Api(database, registry, loopback=loopback)
+    def make(*, loopback: bool = True, registry: Registry = registry, read_only: bool = False) -> Api:
+        return Api(database, registry, loopback=loopback, read_only=read_only)
 
     return make
 

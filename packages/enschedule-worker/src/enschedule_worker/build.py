@@ -106,6 +106,7 @@ class Worker:
                 keep=keep,
                 bell=self._bell,
                 settings=settings.in_force,
+                read_only=settings.read_only,
             ),
         )
 
@@ -242,6 +243,7 @@ class Worker:
                 output_max_bytes=settings.output_max_bytes,
                 notify_url=settings.notify_url,
                 log_jobs=settings.log_jobs,
+                log_format=settings.log_format,
                 retry_delay=retry_delay,
             ),
         )

@@ -222,6 +222,19 @@ SETTINGS = (
         "How much the log says.",
         choices=("debug", "info", "warning", "error"),
     ),
+    Setting(
+        "ENSCHEDULE_LOG_FORMAT",
+        Kind.CHOICE,
+        "text",
+        "text: the log is lines to read; json: each of them is a JSON object.",
+        choices=("text", "json"),
+    ),
+    Setting(
+        "ENSCHEDULE_READ_ONLY",
+        Kind.FLAG,
+        False,
+        "true: pages and REST API show everything and change nothing; schedules go on.",
+    ),
 )
 
 ALLOW_PRIVATE = Setting(
@@ -283,6 +296,8 @@ class WorkerSettings:
     trusted_proxies: int = 0
     log_jobs: bool = False
     log_level: str = "info"
+    log_format: str = "text"
+    read_only: bool = False
     warnings: tuple[str, ...] = ()
     in_force: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
 
@@ -355,6 +370,8 @@ def read_settings(
         trusted_proxies=values.number("ENSCHEDULE_TRUSTED_PROXIES"),
         log_jobs=values.flag("ENSCHEDULE_LOG_JOBS"),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
+        log_format=values.text("ENSCHEDULE_LOG_FORMAT") or "text",
+        read_only=values.flag("ENSCHEDULE_READ_ONLY"),
         in_force=_in_force(environ, other_settings, worker_id, values),
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
     )

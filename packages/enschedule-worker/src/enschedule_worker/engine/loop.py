@@ -369,11 +369,16 @@ class Engine:
             *(at - now for run in self._held if (at := run.next_instant()) is not None),
         ]
 
+    def _echo(self, found: claiming.ClaimedRun) -> Echo:
+        name = found.schedule_id or found.handler_id
+        is_json = self.options.log_format == "json"
+        return Echo(name, found.run_id, is_json=is_json, schedule_id=found.schedule_id)
+
     def _hold(self, claimed: list[claiming.ClaimedRun]) -> None:
         for found in claimed:
             seconds = self.options.timeout_seconds if found.timeout is None else found.timeout / 1_000_000
             capture = Capture(self.now, limit=self.options.output_max_bytes)
-            echo = Echo(found.schedule_id or found.handler_id, found.run_id) if self.options.log_jobs else None
+            echo = self._echo(found) if self.options.log_jobs else None
             opened, problem = self._open(found)
             clock = self._monotonic
             run = HeldRun(found, capture, timeout_seconds=seconds, monotonic=clock, echo=echo, opened=opened)
