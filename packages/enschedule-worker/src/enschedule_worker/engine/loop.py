@@ -84,7 +84,8 @@ class Engine:
         self._holds_back = False
         self._ranked = True
         self.turned_at = monotonic()
-        database.on_wake(self.wake)
+        # By itself it looks again within this time, whatever is in the way.
+        database.on_wake(self.wake, within_seconds=max(options.poll_seconds, TROUBLE_SECONDS))
 
     # ------------------------------------------------------------ life
 

@@ -264,7 +264,8 @@ def _insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defin
     kept = {name: value for name, value in settled.as_dict().items() if name in _KEPT}
     detail = {"after": {**kept, "group": definition.group or None}}
     audit.record(tx, actor, "schedule.create", "schedule", str(settled.id), group_id=group, detail=detail)
-    tx.wake_engine()
+    if due_at is not None:
+        tx.wake_engine(at=due_at)
     return existing(tx, actor, str(settled.id), Permission.READ)
 
 
