@@ -15,6 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # the kit is a module beside the
 
 from files_kit import Shop, worker
 
+from enschedule_cli.files import plan, sources
+from enschedule_cli.files.documents import Reader
+from enschedule_core.errors import WorkerUnreachable
+
 PING = """
     apiVersion: v1
     spec:
@@ -288,3 +292,44 @@ def test_a_server_that_goes_away_leaves_what_was_done_and_a_second_apply_finishe
     said = shop.ok("apply", "-f", "many.yml")
     assert (said.count("unchanged"), said.count("created")) == (10, 20)
     assert shop.ids() == ids
+
+
+class Asked:
+    """The client of a server that answers that each definition would be made, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.schedules = self
+        self.asked: list[tuple[list[str], list[str]]] = []
+
+    def preview(self, items: Any, known: Any = ()) -> Any:
+        self.asked.append(([one["id"] for one in items], list(known)))
+        return {"items": [{"id": one["id"], "change": "created", "problem": None} for one in items]}
+
+
+def test_a_large_folder_is_asked_about_in_pages_while_it_is_read(tmp_path: Path) -> None:
+    names = [f"job-{number:03}" for number in range(450)]
+    for name in names:
+        more = "  on_success: job-449\n" if name == "job-003" else ""
+        (tmp_path / f"{name}.yml").write_text(f"spec:\n  id: {name}\n  handler: log-job\n{more}")
+    (tmp_path / "again.yml").write_text("spec: {id: job-100, handler: log-job}\n")
+    client = Asked()
+    made = plan.make(client, sources.find([str(tmp_path)]), Reader())  # type: ignore[arg-type]
+    good = [name for name in names if name != "job-100"]
+    assert [change.wanted.id for change in made.changes] == good
+    assert [change.answer["id"] for change in made.changes] == good
+    assert {Path(problem.path).name for problem in made.problems} == {"again.yml", "job-100.yml"}
+    assert [len(ids) for ids, _ in client.asked] == [200, 200, 51]
+    (followed,) = [known for ids, known in client.asked if "job-003" in ids]
+    assert followed == ["job-449"]
+    assert all(known == [] for ids, known in client.asked if "job-003" not in ids)
+
+
+def test_a_server_that_goes_away_while_files_are_read_is_told(tmp_path: Path) -> None:
+    class Gone(Asked):
+        def preview(self, items: Any, known: Any = ()) -> Any:
+            raise WorkerUnreachable
+
+    for number in range(210):
+        (tmp_path / f"{number}.yml").write_text(f"spec: {{id: job-{number}, handler: log-job}}\n")
+    with pytest.raises(WorkerUnreachable):
+        plan.make(Gone(), sources.find([str(tmp_path)]), Reader())  # type: ignore[arg-type]

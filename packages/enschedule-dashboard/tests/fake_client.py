@@ -61,6 +61,7 @@ class World:
         self.at_once = 1_000
         self.calls: list[tuple[Any, ...]] = []
         self.permissions = ["read", "operate", "edit", "admin"]
+        self.read_only = False
         self.needs_key = False
         self.paused: Json | None = None
         self.database_bytes = 48_000_000
@@ -736,6 +737,7 @@ class FakeClient:
             "version": "0.1.0",
             "server_time": at(),
             "default_timezone": ZONE,
+            "read_only": self.world.read_only,
             "auth": {"required": self.world.needs_key, "accounts": False},
             "user": None,
         }

@@ -243,6 +243,18 @@ def test_what_one_may_not_do_is_not_offered(pages, world):
     assert "Run once" not in text
 
 
+def test_a_server_that_is_read_only_says_so_and_offers_no_change(pages, world):
+    paths = ("/", "/schedules", "/runs", "/handlers/fetch", "/workers")
+    offered = "".join(pages.text(path) for path in paths)
+    assert all(words in offered for words in ("Run now", "New schedule", "Pause everything", 'href="/admin"'))
+    world.read_only = True
+    for path in paths:
+        text = pages.text(path)
+        assert "This server is read-only: everything can be seen, and nothing changed." in text
+        for words in ("Run now", "Run once", "New schedule", "Pause everything", 'href="/admin"'):
+            assert words not in text, path
+
+
 @pytest.mark.parametrize(
     ("headers", "seen"),
     [

@@ -232,7 +232,9 @@ class Api:
     # Apps of tests that are over: all that differs is the context, and to add the routes takes as long as ten requests.
     _free: ClassVar[list[Flask]] = []
 
-    def __init__(self, database: Database, registry: Registry, *, loopback: bool = True) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, *, loopback: bool = True, read_only: bool = False
+    ) -> None:
         self.ready = (True, "The engine runs.")
         self.app = self._app(
             ApiContext(
@@ -242,6 +244,7 @@ class Api:
                 engine_ready=lambda: self.ready,
                 version="0.1.0",
                 default_timezone="Europe/Stockholm",
+                read_only=read_only,
             )
         )
         self.client: FlaskClient = self.app.test_client()
@@ -317,8 +320,8 @@ def make_api(database: Database, registry: Registry) -> Iterator[Callable[..., A
     """Return a function that makes an API, to choose how the server is bound or which handlers its process has."""
     made: list[Api] = []
 
-    def make(*, loopback: bool = True, registry: Registry = registry) -> Api:
-        made.append(Api(database, registry, loopback=loopback))
+    def make(*, loopback: bool = True, registry: Registry = registry, read_only: bool = False) -> Api:
+        made.append(Api(database, registry, loopback=loopback, read_only=read_only))
         return made[-1]
 
     yield make

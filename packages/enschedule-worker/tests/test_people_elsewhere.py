@@ -75,7 +75,7 @@ def test_limits_of_handlers_are_replaced_as_a_whole(database: Any, stage: Any, a
         with database.write() as tx:
             access_store.put(tx, "echo", "admin", groups)
         with database.read() as tx:
-            said = access_store.of(tx, ["echo"])["echo"]
+            said = access_store.of(tx, "echo")["echo"]
             assert said == access_store.Said((), "admin", None if groups is None else frozenset(groups))
             assert access_store.of(tx)["echo"] == said
     handler_access.change(database, actor, "echo", minimum_role=None, groups=None)

@@ -47,6 +47,8 @@ def test_without_anything_every_setting_has_its_default(tmp_path: Path) -> None:
         ("ENSCHEDULE_FETCH_ALLOW_PRIVATE", "10.0.0.0/99", "10.0.0.0/99"),
         ("ENSCHEDULE_OUTPUT_MAX_BYTES", "10", "less than 1024"),
         ("ENSCHEDULE_LOG_LEVEL", "loud", "not one of"),
+        ("ENSCHEDULE_LOG_FORMAT", "xml", "not one of"),
+        ("ENSCHEDULE_READ_ONLY", "perhaps", "neither true nor false"),
         ("ENSCHEDULE_WORKER_ID", "two words", "not a name"),
     ],
 )

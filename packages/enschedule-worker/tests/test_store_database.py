@@ -64,6 +64,21 @@ def test_an_error_undoes_the_whole_transaction_and_wakes_nobody(quick: Database)
     assert woken == ["engine", "watcher"]
 
 
+def test_who_looks_by_itself_is_not_woken_for_what_comes_later(quick: Database) -> None:
+    woken: list[str] = []
+    quick.on_wake(lambda: woken.append("engine"), within_seconds=1.0)
+    quick.on_wake(lambda: woken.append("all"))
+    for seconds, told in ((3600, ["all"]), (0.5, ["engine", "all"]), (-5, ["engine", "all"])):
+        with quick.write() as tx:
+            tx.wake_engine(at=tx.now + round(seconds * 1_000_000))
+        assert woken == told, seconds
+        woken.clear()
+    with quick.write() as tx:
+        tx.wake_engine()
+        tx.wake_engine(at=tx.now + 3_600_000_000)
+    assert woken == ["engine", "all"], "the earliest counts"
+
+
 def test_a_lock_held_by_another_program_is_unavailable_and_reading_goes_on(quick: Database, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "q.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

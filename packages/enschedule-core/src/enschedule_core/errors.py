@@ -107,6 +107,12 @@ class Forbidden(EnscheduleError):
     status, code, title = 403, "forbidden", "Not allowed"
 
 
+class ReadOnly(Forbidden):
+    """This server is read-only: it shows everything and changes nothing."""
+
+    code, title = "read_only", "Read-only"
+
+
 class NotFound(EnscheduleError):
     """There is nothing here."""
 

@@ -149,15 +149,15 @@ def read_plan(environ: Mapping[str, str], *, other_settings: Iterable[Setting] =
 
 
 def _ignored(environ: Mapping[str, str]) -> list[str]:
-    names = (*_HANDLER_VARIABLES, "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
+    names = (*_HANDLER_VARIABLES, "ENSCHEDULE_READ_ONLY", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
     return [name for name in names if environ.get(name, "").strip()]
 
 
 def run(plan: Plan, own: Registry | None = None) -> None:
     """Check everything, then serve until a signal. ``own`` are the handlers of the program that calls this."""
-    for warning in plan.worker.warnings:
-        print(f"enschedule: {warning}", file=sys.stderr)
     make = _before_remote_worker(plan) if plan.worker_url is not None else _with_inline_worker(plan, own)
+    for warning in plan.worker.warnings:
+        server.warn(warning)
     server.serve(
         make,
         host=plan.worker.host,
@@ -168,7 +168,7 @@ def run(plan: Plan, own: Registry | None = None) -> None:
 
 
 def _before_remote_worker(plan: Plan) -> Callable[[], server.Served]:
-    server.start_logging(plan.worker.log_level)
+    server.start_logging(plan.worker)
     remote_client(plan)  # whatever is wrong with the address is known before a server forks
     # One key for all processes, so that a form that one has made is taken by the others.
     secret_key = plan.secret_key or secrets.token_urlsafe(32)
@@ -215,7 +215,7 @@ def _with_inline_worker(plan: Plan, own: Registry | None) -> Callable[[], server
     from enschedule_worker.build import build_worker, is_server_record, load_registry  # noqa: PLC0415
     from enschedule_worker.databases import prepare  # noqa: PLC0415
 
-    server.start_logging(plan.worker.log_level, is_server_record)
+    server.start_logging(plan.worker, is_server_record)
     prepare(plan.worker)
     registry = load_registry(plan.worker, own)
 
@@ -280,7 +280,7 @@ def _announce(worker: Worker, plan: Plan) -> None:
     offered = ", ".join(f"{handler.id}@{handler.version}" for handler in worker.registry.handlers()) or "none"
     _say(f"{plan.worker.database.shown}; handlers {offered}; time zone {plan.worker.default_timezone}", plan)
     for plugin in worker.registry.broken:
-        print(f"  Plugin {plugin.name} could not be loaded: {plugin.error}", flush=True)
+        server.say(f"  Plugin {plugin.name} could not be loaded: {plugin.error}")
     if plan.worker.is_loopback:
         _print_set_up(worker, plan)
     else:
@@ -295,16 +295,16 @@ def print_log_in(worker: Worker, plan: Plan) -> None:
     if plan.worker.is_loopback:
         return
     for warning in worker.exposure(behind_proxy=plan.trusted_proxies > 0):
-        print(f"enschedule: {warning}", file=sys.stderr, flush=True)
+        server.warn(warning)
     if not worker.has_accounts():
-        print(f"  Log in once with {_address(plan)}/login?key={worker.login_token()}", flush=True)
+        server.say(f"  Log in once with {_address(plan)}/login?key={worker.login_token()}")
     _print_set_up(worker, plan)
 
 
 def _print_set_up(worker: Worker, plan: Plan) -> None:
-    token = worker.setup_token()
+    token = None if plan.worker.read_only else worker.setup_token()
     if token is not None:
-        print(f"  Make the first account within an hour: {_address(plan)}/setup?token={token}", flush=True)
+        server.say(f"  Make the first account within an hour: {_address(plan)}/setup?token={token}")
 
 
 def _address(plan: Plan) -> str:
@@ -314,7 +314,7 @@ def _address(plan: Plan) -> str:
 
 def _say(what: str, plan: Plan) -> None:
     host = f"[{plan.worker.host}]" if ":" in plan.worker.host else plan.worker.host
-    print(f"Enschedule is at http://{host}:{plan.port} ({what})", flush=True)
+    server.say(f"Enschedule is at http://{host}:{plan.port} ({what})")
 
 
 if __name__ == "__main__":

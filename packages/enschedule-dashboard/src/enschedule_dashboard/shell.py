@@ -57,12 +57,20 @@ def actor() -> ActorInfo:
     return found["actor"] if found else NOBODY
 
 
+def read_only() -> bool:
+    """Return whether the worker refuses every change; one that is older does not say so."""
+    found: Mapping[str, Any] | None = g.get("me")
+    return bool(found and found.get("read_only"))
+
+
 def can(permission: str, group: str | None = ANYWHERE) -> bool:
     """Return whether the person asking has ``permission`` (``read operate edit admin``); pages hide the rest.
 
     In the ``group`` that owns a thing, or, for ``None``, on the server and what is in no group; where nothing is
-    said, in any of them.
+    said, in any of them. On a server that is read-only, nobody can do more than read.
     """
+    if read_only() and permission != "read":
+        return False
     mine = actor()
     groups = mine["groups"]
     if group is not None and group != ANYWHERE and groups is not None:
@@ -98,6 +106,8 @@ def paused_words(pause: Mapping[str, Any] | None, who: present.Viewer) -> str | 
 
 def _banners() -> list[str]:
     found = []
+    if read_only():
+        found.append("This server is read-only: everything can be seen, and nothing changed.")
     if not queue()["places"] and request.path != "/":  # Home says it louder
         found.append("No worker is up. Nothing runs until one is back.")
     if not request.is_secure and not is_own_name(host_name(request.host)):
@@ -121,6 +131,7 @@ def initials(name: str) -> str:
 def install(app: Flask) -> None:
     """Let every template of ``app`` know what stands around a page; components know ``can`` too."""
     app.jinja_env.globals["can"] = can
+    app.jinja_env.globals["read_only"] = read_only
     app.context_processor(context)
 
 

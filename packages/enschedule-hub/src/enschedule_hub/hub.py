@@ -128,11 +128,11 @@ def _read_plan(worker: AnyWorker | None, *, log_jobs: bool | None) -> main.Plan:
 
 def _start_logging(plan: main.Plan) -> None:
     if plan.worker_url is not None:
-        server.start_logging(plan.worker.log_level)
+        server.start_logging(plan.worker)
         return
     from enschedule_worker.build import is_server_record  # noqa: PLC0415 - it brings SQLAlchemy along
 
-    server.start_logging(plan.worker.log_level, is_server_record)
+    server.start_logging(plan.worker, is_server_record)
 
 
 def _taking_attempt(strategy: RetryStrategy) -> Callable[[int], float]:

@@ -87,6 +87,7 @@ class Worker:
                 keep=self._keep,
                 bell=self._bell,
                 settings=settings.in_force,
+                read_only=settings.read_only,
             ),
         )
         if settings.trusted_proxies:

@@ -56,7 +56,7 @@ def with_database(settings: WorkerSettings, folder: Path | None = None) -> Worke
 
 def run(settings: WorkerSettings) -> None:
     """Check everything, then run the worker until a signal."""
-    server.start_logging(settings.log_level, is_server_record)
+    server.start_logging(settings, is_server_record)
     warn(settings)
     prepare(settings)
     registry = load_registry(settings)
@@ -75,7 +75,7 @@ def run(settings: WorkerSettings) -> None:
 def warn(settings: WorkerSettings) -> None:
     """Log what is odd about the settings."""
     for warning in settings.warnings:
-        print(f"enschedule: {warning}", file=sys.stderr)
+        server.warn(warning)
 
 
 def _run_without_api(worker: Worker) -> None:
@@ -102,15 +102,15 @@ def announce(worker: Worker, port: int | None) -> None:
     settings = worker.settings
     assert settings.database is not None
     offered = ", ".join(f"{handler.id}@{handler.version}" for handler in worker.registry.handlers()) or "none"
-    print(f"Worker {settings.worker_id} runs: {settings.database.shown}; handlers {offered}", flush=True)
+    server.say(f"Worker {settings.worker_id} runs: {settings.database.shown}; handlers {offered}")
     for plugin in worker.registry.broken:
-        print(f"  Plugin {plugin.name} could not be loaded: {plugin.error}", flush=True)
+        server.say(f"  Plugin {plugin.name} could not be loaded: {plugin.error}")
     if port is not None:
         for warning in worker.exposure():
-            print(f"enschedule: {warning}", file=sys.stderr, flush=True)
-        print(f"  Its REST API is at http://{settings.host}:{port}/api/v1", flush=True)
+            server.warn(warning)
+        server.say(f"  Its REST API is at http://{settings.host}:{port}/api/v1")
         if settings.api_key is None and not settings.is_loopback and not worker.has_accounts():
-            print(f"  API_KEY is not set; until the next start it is {worker.api_key}", flush=True)
+            server.say(f"  API_KEY is not set; until the next start it is {worker.api_key}")
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def engine_of(
             output_max_bytes=settings.output_max_bytes,
             notify_url=settings.notify_url,
             log_jobs=settings.log_jobs,
+            log_format=settings.log_format,
             retry_delay=retry_delay,
         ),
     )

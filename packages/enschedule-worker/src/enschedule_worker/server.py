@@ -19,8 +19,13 @@ from typing import Any, Protocol
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger as GunicornLogger
 
 from enschedule_core.errors import ConfigurationError, EnscheduleError
+from enschedule_worker.logs import OWN, is_json
+from enschedule_worker.logs import start as start_logging
+
+__all__ = ["Served", "Service", "check_address", "fail", "say", "serve", "start_logging", "warn"]
 
 THREADS = 16
 _EXTRA_STOP_SECONDS = 15
@@ -107,6 +112,7 @@ class _Server(BaseApplication):
             "graceful_timeout": round(grace_seconds) + _EXTRA_STOP_SECONDS,
             "keepalive": 5,
             "loglevel": "warning",
+            **({"logger_class": PassingOn} if is_json() else {}),
             "control_socket_disable": True,
             "when_ready": self._lead,
             "post_worker_init": self._begin,
@@ -190,17 +196,30 @@ class _Server(BaseApplication):
             self._stopped.join()
 
 
-def start_logging(level: str, *filters: Callable[[logging.LogRecord], bool]) -> None:
-    """Send the server's log to stderr, one line a record; ``filters`` keep out what is not the server's own."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
-    for keep in filters:
-        handler.addFilter(keep)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(level.upper())
-    for noisy in ("apscheduler", "alembic", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+def say(text: str) -> None:
+    """Tell who has started the server what it does and where: on stdout, or in a log that is JSON."""
+    if is_json():
+        logging.getLogger(OWN).info("%s", text.strip())
+    else:
+        print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """Tell who has started the server what is odd: on stderr, or in a log that is JSON."""
+    if is_json():
+        logging.getLogger(OWN).warning("%s", text)
+    else:
+        print(f"enschedule: {text}", file=sys.stderr, flush=True)
+
+
+class PassingOn(GunicornLogger):
+    """gunicorn's own log, passed on to that of the server, so that it has the same form."""
+
+    def setup(self, cfg: Any) -> None:
+        """Take away the handlers of its own."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 def fail(problem: EnscheduleError) -> int:

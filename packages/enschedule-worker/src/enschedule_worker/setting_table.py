@@ -211,6 +211,19 @@ SETTINGS = (
         "How much the log says.",
         choices=("debug", "info", "warning", "error"),
     ),
+    Setting(
+        "ENSCHEDULE_LOG_FORMAT",
+        Kind.CHOICE,
+        "text",
+        "text: the log is lines to read; json: each of them is a JSON object.",
+        choices=("text", "json"),
+    ),
+    Setting(
+        "ENSCHEDULE_READ_ONLY",
+        Kind.FLAG,
+        False,
+        "true: pages and REST API show everything and change nothing; schedules go on.",
+    ),
 )
 
 ALLOW_PRIVATE = Setting(

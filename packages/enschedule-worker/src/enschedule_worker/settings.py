@@ -70,6 +70,8 @@ class WorkerSettings:
     trusted_proxies: int = 0
     log_jobs: bool = False
     log_level: str = "info"
+    log_format: str = "text"
+    read_only: bool = False
     warnings: tuple[str, ...] = ()
     in_force: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
 
@@ -142,6 +144,8 @@ def read_settings(
         trusted_proxies=values.number("ENSCHEDULE_TRUSTED_PROXIES"),
         log_jobs=values.flag("ENSCHEDULE_LOG_JOBS"),
         log_level=values.text("ENSCHEDULE_LOG_LEVEL") or "info",
+        log_format=values.text("ENSCHEDULE_LOG_FORMAT") or "text",
+        read_only=values.flag("ENSCHEDULE_READ_ONLY"),
         in_force=_in_force(environ, other_settings, worker_id, values),
         warnings=tuple(unknown((*SETTINGS, *OTHERS, *other_settings), environ)),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from enschedule_core.errors import FieldError
 
 if TYPE_CHECKING:
     from enschedule_client import Client
-    from enschedule_core.wire.types import PreviewedSchedule
+    from enschedule_core.wire.types import PreviewedSchedule, PreviewedSchedules
 
 _PAGE = 200
 _PAGE_BYTES = 700_000
@@ -40,19 +41,24 @@ def make(client: Client, sources: Iterable[Source], reader: Reader) -> Plan:
     """Read the files and ask the server about them; of a file with a mistake in it nothing is in the plan."""
     problems: list[Problem] = []
     wanted: list[Wanted] = []
-    for source in sources:
-        try:
-            wanted += reader.read(source)
-        except Problems as mistakes:
-            problems += mistakes.found
-    problems += duplicates(wanted)
-    problems += _circles(_without(wanted, problems))
-    changes = []
-    for change in _previewed(client, _without(wanted, problems)):
-        if change.answer["problem"] is None:
-            changes.append(change)
-        else:
-            problems += _refusals(change)
+    with ThreadPoolExecutor(1, thread_name_prefix="preview") as pool:
+        previews = _Previews(client, pool)
+        for source in sources:
+            try:
+                found = reader.read(source)
+            except Problems as mistakes:
+                problems += mistakes.found
+            else:
+                wanted += found
+                previews.begin(found)
+        problems += duplicates(wanted)
+        problems += _circles(_without(wanted, problems))
+        changes = []
+        for change in previews.of(_without(wanted, problems)):
+            if change.answer["problem"] is None:
+                changes.append(change)
+            else:
+                problems += _refusals(change)
     kept = {id(one) for one in _without([change.wanted for change in changes], problems)}
     return Plan([change for change in changes if id(change.wanted) in kept], sorted(set(problems)))
 
@@ -70,26 +76,53 @@ def _refusals(change: Change) -> list[Problem]:
     return [change.wanted.refused(error) for error in errors]
 
 
-def _previewed(client: Client, wanted: Sequence[Wanted]) -> Iterator[Change]:
-    there = {one.id for one in wanted}
-    for page in _pages(wanted):
-        known = {target for one in page for _, target in one.follow_ups} & there
-        answers = client.schedules.preview([one.body for one in page], sorted(known))["items"]
-        yield from (Change(one, answer) for one, answer in zip(page, answers, strict=True))
+class _Previews:
+    """Asks what saving would do, a page at once, and while further files are read: the server has little else to do."""
 
+    def __init__(self, client: Client, pool: Executor) -> None:
+        self._client, self._pool = client, pool
+        self._page: list[Wanted] = []
+        self._bytes = 0
+        self._asked: list[tuple[list[Wanted], Future[PreviewedSchedules]]] = []
 
-def _pages(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
-    page: list[Wanted] = []
-    size = 0
-    for one in wanted:
+    def begin(self, wanted: Iterable[Wanted]) -> None:
+        """Ask about each full page of schedules after which no other one runs; about the others later."""
+        for one in wanted:
+            if not one.follow_ups:  # what these may name is known once all files are read
+                self._add(one, ())
+
+    def of(self, wanted: Sequence[Wanted]) -> Iterator[Change]:
+        """Yield the changes of ``wanted`` in their order, once everything is asked."""
+        there = {one.id for one in wanted}
+        begun = {id(one) for page, _ in self._asked for one in page} | {id(one) for one in self._page}
+        for one in wanted:
+            if id(one) not in begun:
+                self._add(one, there)
+        self._ask(there)
+        try:
+            answers = {
+                id(one): answer
+                for page, asked in self._asked
+                for one, answer in zip(page, asked.result()["items"], strict=True)
+            }
+        finally:
+            for _, asked in self._asked:  # after a refusal, nobody needs the others
+                asked.cancel()
+        return (Change(one, answers[id(one)]) for one in wanted)
+
+    def _add(self, one: Wanted, there: Collection[str]) -> None:
         own = len(json.dumps(one.body))
-        if page and (len(page) == _PAGE or size + own > _PAGE_BYTES):
-            yield page
-            page, size = [], 0
-        page.append(one)
-        size += own
-    if page:
-        yield page
+        if self._page and (len(self._page) == _PAGE or self._bytes + own > _PAGE_BYTES):
+            self._ask(there)
+        self._page.append(one)
+        self._bytes += own
+
+    def _ask(self, there: Collection[str]) -> None:
+        page, self._page, self._bytes = self._page, [], 0
+        if page:
+            known = {target for one in page for _, target in one.follow_ups} & set(there)
+            bodies = [one.body for one in page]
+            self._asked.append((page, self._pool.submit(self._client.schedules.preview, bodies, sorted(known))))
 
 
 def layers(wanted: Sequence[Wanted]) -> list[list[int]]:

@@ -6,7 +6,7 @@ from enschedule_core.triggers.every import Every
 from enschedule_core.triggers.kinds import KINDS, register_kind
 from enschedule_core.triggers.once import Manual, Once
 from enschedule_core.triggers.preview import Preview, preview
-from enschedule_core.triggers.wire import from_wire, parse
+from enschedule_core.triggers.wire import check_fires, from_wire, parse
 
 __all__ = [
     "KINDS",
@@ -16,6 +16,7 @@ __all__ = [
     "Once",
     "Preview",
     "Trigger",
+    "check_fires",
     "from_wire",
     "parse",
     "preview",

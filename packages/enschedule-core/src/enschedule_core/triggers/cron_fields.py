@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from enschedule_core.triggers.problems import Mistake
 from enschedule_core.triggers.words import MONTHS, listed, ordinal
@@ -81,6 +82,7 @@ def for_cronsim(expression: str) -> str:
     return re.sub(r"\b(\w+)-\1/\d+", r"\1", expression)
 
 
+@lru_cache(maxsize=4096)  # what is right is remembered: saving a schedule makes its trigger several times
 def check_cron(text: str) -> None:
     """Raise :class:`Mistake` at the first wrong place of the cron expression ``text``, unless it is valid."""
     if len(text) > LONGEST:

@@ -53,16 +53,23 @@ def from_wire(
     """
     if isinstance(value, str):
         trigger = _renaming(lambda: _from_text(value, default_timezone), lambda name: _in_text(name, field))
-        own = field
     elif isinstance(value, Mapping):
         trigger = _renaming(lambda: _from_object(value, default_timezone), lambda name: f"{field}.{name}".rstrip("."))
-        own = f"{field}.{_telling_member(value)}"
     else:
         message = f"{field} must be a text such as “every day at 02:00”, or an object; this is {type_of(value)}."
         raise refuse(field, message, hint=_HINT)
     if now is not None:
-        _check_creation(trigger, now, own)
+        check_fires(trigger, value, now, field=field)
     return trigger
+
+
+def check_fires(trigger: Trigger, value: str | Mapping[str, Any], now: datetime, *, field: str = "trigger") -> None:
+    """Refuse a trigger, read from ``value``, that is about to be created and would never fire after ``now``.
+
+    Also a phrase that does not mean what stands beside it. Raises :class:`InvalidTrigger` as :func:`from_wire` does.
+    """
+    own = field if isinstance(value, str) else f"{field}.{_telling_member(value)}"
+    _check_creation(trigger, now, own)
 
 
 def _from_text(text: str, timezone: str, **common: Any) -> Trigger:

@@ -151,12 +151,13 @@ class ActorInfo(TypedDict):
 
 
 class Me(TypedDict):
-    """Who is asking, and the server's own facts."""
+    """Who is asking, and the server's own facts; one that is ``read_only`` refuses every change."""
 
     actor: ActorInfo
     version: str
     server_time: Instant
     default_timezone: str
+    read_only: bool
     auth: AuthInfo
     user: OwnUser | None
 

@@ -13,11 +13,14 @@ from marshmallow import ValidationError
 from enschedule_core.errors import FieldError, InvalidInput, InvalidTrigger
 from enschedule_core.schedule import Policies
 from enschedule_core.schema import check_data
-from enschedule_core.triggers import Manual, Trigger, from_wire
+from enschedule_core.triggers import Manual, Trigger, check_fires, from_wire
 from enschedule_core.wire.common import Findings, check_id, invalid, load
 from enschedule_core.wire.schedules import ScheduleInput
 
 TRIGGER_MAX: Final = 2000
+POLICIES_MAX: Final = 2000
+TAGS_JSON_MAX: Final = 2000
+_POLICY_TEXTS: Final = ("notify", "worker", "on_success", "on_failure", "concurrency_group")
 _SCHEMA = ScheduleInput()
 _PARTIAL = ScheduleInput(partial=True)
 _SHORT_FORMS: Final = {"name": ("title",), "schedule": ("trigger",), "trigger": ("schedule",), "title": ("name",)}
@@ -32,13 +35,10 @@ class GivenTrigger:
     default_timezone: str
     beside: str | None = None
 
-    def read(self, now: datetime | None = None) -> Trigger:
-        """Return the trigger; with ``now``, what would never fire after it is refused.
-
-        Raises :class:`InvalidTrigger`.
-        """
+    def read(self) -> Trigger:
+        """Return the trigger. Raises :class:`InvalidTrigger`."""
         zone = self.beside if self.beside is not None else self.default_timezone
-        return from_wire(self.value, default_timezone=zone, field=self.field, now=now)
+        return from_wire(self.value, default_timezone=zone, field=self.field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,9 @@ class Definition:
         trigger = _trigger(given, findings)
         data = _data(raw, findings)
         findings.raise_all()
+        policies = Policies.from_wire(body)
+        tags = tuple(dict.fromkeys(body.get("tags", ())))
+        _check_sizes(policies, tags)
         handler_id, handler_version = body["handler"]
         own_id = id or body.get("id")
         return cls(
@@ -93,8 +96,8 @@ class Definition:
             handler_version=handler_version,
             data=data,
             trigger=trigger,
-            policies=Policies.from_wire(body),
-            tags=tuple(dict.fromkeys(body.get("tags", ()))),
+            policies=policies,
+            tags=tags,
             env=body.get("env", {}),
             runbook=body.get("runbook") or None,
             managed_by=body.get("managed_by") or None,
@@ -107,7 +110,7 @@ class Definition:
     def check_fires(self, now: datetime) -> None:
         """Raise :class:`InvalidTrigger` if this trigger, set now, would never fire (a past ``once``, 30 February)."""
         if self.given is not None:
-            self.given.read(now)
+            check_fires(self.trigger, self.given.value, now, field=self.given.field)
 
     def with_version(self, version: int) -> Definition:
         """Return this definition with a settled version of the handler."""
@@ -197,12 +200,37 @@ def _trigger(given: GivenTrigger | None, findings: Findings) -> Trigger:
     try:
         trigger = given.read()
         _check_zones(given)
-        if len(canonical(trigger.to_wire()).encode("utf-16-le")) > 2 * TRIGGER_MAX:
+        if _units(trigger.to_wire()) > TRIGGER_MAX:
             raise InvalidTrigger(errors=[FieldError(given.field, f"At most {TRIGGER_MAX:,} characters as JSON.")])
     except InvalidInput as problem:
         findings.add(problem)
         return Manual()
     return trigger
+
+
+def _units(value: Any) -> int:
+    """Return how long the JSON text of a value is as SQL Server counts, in UTF-16 units."""
+    return len(canonical(value).encode("utf-16-le")) // 2
+
+
+def _check_sizes(policies: Policies, tags: tuple[str, ...]) -> None:
+    """Refuse what is too long as a whole for the column it is stored in, though each part of it is not.
+
+    Of the policies, the mistake names the one that takes most of the room.
+    """
+    errors = []
+    wire = policies.to_wire()
+    if (length := _units(wire)) > POLICIES_MAX:
+        longest = max(_POLICY_TEXTS, key=lambda name: _units(wire[name]))
+        others = ", ".join(name for name in _POLICY_TEXTS if name != longest)
+        message = (
+            f"With {others} and the other policies, at most {POLICIES_MAX:,} characters as JSON; this is {length:,}."
+        )
+        errors.append(FieldError(longest, message))
+    if (length := _units(tags)) > TAGS_JSON_MAX:
+        errors.append(FieldError("tags", f"At most {TAGS_JSON_MAX:,} characters as JSON; these have {length:,}."))
+    if errors:
+        raise invalid(errors)
 
 
 def _check_zones(given: GivenTrigger) -> None:

@@ -25,6 +25,7 @@ from enschedule_core.schedule import (
     OnLost,
     Overlap,
 )
+from enschedule_core.schema import clean_text
 from enschedule_core.secret import name_in
 from enschedule_core.triggers.kinds import KINDS
 from enschedule_core.wire.common import (
@@ -115,7 +116,7 @@ def _wrong_variable(name: Any, value: Any) -> str | None:
 
 
 def _check_tag(tag: str) -> None:
-    if not TAG_PATTERN.fullmatch(tag):
+    if not TAG_PATTERN.fullmatch(tag) or clean_text(tag) != tag:
         raise ValidationError("A tag has 1 to 50 characters, without spaces, commas, quotes and backslashes.")
 
 

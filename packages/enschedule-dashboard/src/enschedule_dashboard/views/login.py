@@ -16,6 +16,7 @@ from enschedule_core.errors import (
     InvalidInput,
     NotFound,
     RateLimited,
+    ReadOnly,
     Unauthenticated,
     Unavailable,
     WorkerUnreachable,
@@ -139,7 +140,7 @@ def theme() -> Response:
     else:
         response.delete_cookie(session.THEME_COOKIE, path="/")
     if session.token() is not None:
-        with suppress(Unauthenticated, NotFound):
+        with suppress(Unauthenticated, NotFound, ReadOnly):
             client().sessions.change_own(theme=chosen if chosen in session.THEMES else None)
     return response
 

@@ -12,7 +12,7 @@ from enschedule_dashboard import session, when_form
 from enschedule_dashboard.filters import to
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.session import client
-from enschedule_dashboard.shell import actor
+from enschedule_dashboard.shell import actor, read_only
 from enschedule_dashboard.views.admin import LIFETIMES, ROLES, attempt, new_key
 
 blueprint = Blueprint("profile", __name__, url_prefix="/profile")
@@ -65,7 +65,7 @@ def password() -> Response | tuple[str, int]:
 def timezone() -> Response | tuple[str, int]:
     """Keep the zone in which pages show times; empty is the browser's. Without an account this browser keeps it."""
     wanted = request.form.get("timezone", "").strip() or None
-    has_account = client().me()["user"] is not None and actor()["kind"] == "session"
+    has_account = client().me()["user"] is not None and actor()["kind"] == "session" and not read_only()
     wrong = attempt(lambda: _keep_zone(wanted, has_account=has_account), _page)
     if wrong is not None:
         return wrong

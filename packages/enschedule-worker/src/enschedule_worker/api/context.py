@@ -83,7 +83,7 @@ class ApiContext:
     """What the routes need of the process they run in.
 
     ``engine_ready`` says whether the engine runs, and a sentence about it; a process without one says so.
-    ``settings`` are those in force, as the API shows them.
+    ``settings`` are those in force, as the API shows them. ``read_only`` refuses every route that changes something.
     """
 
     database: Database
@@ -99,6 +99,7 @@ class ApiContext:
     meter: Meter = field(default_factory=Meter)
     marks: AllMarks = field(default_factory=AllMarks)
     settings: tuple[Mapping[str, Any], ...] = ()
+    read_only: bool = False
 
 
 def context() -> ApiContext:

@@ -18,7 +18,7 @@ blueprint = Blueprint("retention", __name__, url_prefix="/api/v1", description="
 
 
 @blueprint.route("/retention/preview", methods=["POST"])
-@blueprint.needs(Permission.READ)
+@blueprint.needs(Permission.READ, changes=False)
 @blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.arguments(RetentionPreviewInput, location="json", required=False)

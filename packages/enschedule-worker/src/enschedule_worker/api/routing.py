@@ -13,7 +13,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.routing import UnicodeConverter
 
 from enschedule_core.actor import Permission
-from enschedule_core.errors import EnscheduleError, Forbidden, NotFound
+from enschedule_core.errors import EnscheduleError, Forbidden, NotFound, ReadOnly
 from enschedule_core.wire.common import field_errors, invalid
 from enschedule_core.wire.others import NothingQuery
 from enschedule_worker.api import bodies
@@ -26,7 +26,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 PERMISSION = "_enschedule_permission"
 REFUSALS = "_enschedule_refusals"
 HEADERS = "_enschedule_headers"
+CHANGES = "_enschedule_changes"
 PUBLIC = "public"
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
+_NOTHING = NothingQuery()
 RUN_IDS_END = 2**63  # no database numbers further
 
 
@@ -66,10 +69,14 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = Parser()
 
-    def needs(self, permission: Permission | None, *, in_groups: bool = False) -> Callable[[View], View]:
+    def needs(
+        self, permission: Permission | None, *, in_groups: bool = False, changes: bool = True
+    ) -> Callable[[View], View]:
         """Let only actors with ``permission`` on the server in; ``None`` is for routes that anybody may ask.
 
         With ``in_groups``, the permission in any group will do: the service looks at each thing that is touched.
+        A server that is read-only refuses what is not asked by GET, but for routes that say that they change nothing
+        but who is logged in (``changes=False``).
         """
 
         def decorate(view: View) -> View:
@@ -81,7 +88,7 @@ class Blueprint(flask_smorest.Blueprint):
                     # What the database has undone is done again, unless a part of it was committed.
                     return again_if_undone(lambda: answered(*args, **kwargs), lambda: database.commits == g.commits)
                 except Forbidden as refusal:
-                    if "actor" in g:
+                    if "actor" in g and not isinstance(refusal, ReadOnly):
                         record_refusal(database, g.actor, request.method, request.path, refusal.detail)
                     raise
 
@@ -91,11 +98,14 @@ class Blueprint(flask_smorest.Blueprint):
                     g.commits = context().database.commits  # that it was seen now is no part of what is asked
                     may = g.actor.require_somewhere if in_groups else g.actor.require
                     may(permission)
+                if changes and context().read_only and request.method not in _LOOKS:
+                    raise ReadOnly(hint="ENSCHEDULE_READ_ONLY=false, or no such setting, lets it be changed again.")
                 if kwargs.get("run_id", 0) >= RUN_IDS_END:
                     raise NotFound(f"There is no run {kwargs['run_id']:,}.")
                 return view(*args, **kwargs)
 
             setattr(guarded, PERMISSION, permission or PUBLIC)
+            setattr(guarded, CHANGES, changes)
             return guarded  # type: ignore[return-value]
 
         return decorate
@@ -116,7 +126,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorate(view: View) -> View:
             @wraps(view)
             def checked(*args: Any, **kwargs: Any) -> Any:
-                self.ARGUMENTS_PARSER.parse(NothingQuery(), request, location="query")
+                self.ARGUMENTS_PARSER.parse(_NOTHING, request, location="query")
                 return view(*args, **kwargs)
 
             return checked  # type: ignore[return-value]

@@ -68,7 +68,7 @@ def create_schedule() -> Response:
 
 
 @blueprint.route("/schedules/preview", methods=["POST"])
-@blueprint.needs(Permission.EDIT, in_groups=True)
+@blueprint.needs(Permission.EDIT, in_groups=True, changes=False)
 @blueprint.no_query()
 @blueprint.arguments(SchedulePreviewInput, location="json")
 @blueprint.alt_response(200, schema=answers.PreviewedSchedules)

@@ -45,6 +45,7 @@ def get_me() -> Response:
             "version": context().version,
             "server_time": format_instant(server_time(database, me)),
             "default_timezone": context().default_timezone,
+            "read_only": context().read_only,
             "auth": {
                 "required": not context().auth.bound_to_loopback or context().accounts.exist(database),
                 "accounts": context().accounts.exist(database),
@@ -105,7 +106,7 @@ def get_sign_on() -> Response:
 
 
 @blueprint.route("/sign-on", methods=["POST"])
-@blueprint.needs(None)
+@blueprint.needs(None, changes=False)
 @blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.arguments(SignOnInput, location="json")
@@ -117,7 +118,7 @@ def begin_sign_on(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/sessions", methods=["POST"])
-@blueprint.needs(None)
+@blueprint.needs(None, changes=False)
 @blueprint.refuses(Forbidden, NotFound, RateLimited, Unauthenticated)
 @blueprint.no_query()
 @blueprint.arguments(LoginInput, location="json")
@@ -146,7 +147,7 @@ def list_sessions() -> Response:
 
 
 @blueprint.route("/sessions", methods=["DELETE"])
-@blueprint.needs(Permission.READ)
+@blueprint.needs(Permission.READ, changes=False)
 @blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
@@ -157,7 +158,7 @@ def delete_sessions() -> Response:
 
 
 @blueprint.route("/sessions/current", methods=["DELETE"])
-@blueprint.needs(Permission.READ)
+@blueprint.needs(Permission.READ, changes=False)
 @blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)
@@ -168,7 +169,7 @@ def delete_session() -> Response:
 
 
 @blueprint.route("/sessions/<session_id>", methods=["DELETE"])
-@blueprint.needs(Permission.READ)
+@blueprint.needs(Permission.READ, changes=False)
 @blueprint.refuses(NotFound)
 @blueprint.no_query()
 @blueprint.alt_response(204)

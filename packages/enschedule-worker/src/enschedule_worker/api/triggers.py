@@ -21,7 +21,7 @@ blueprint = Blueprint("triggers", __name__, url_prefix="/api/v1", description="W
 
 
 @blueprint.route("/triggers/preview", methods=["POST"])
-@blueprint.needs(Permission.READ)
+@blueprint.needs(Permission.READ, changes=False)
 @blueprint.refuses(InvalidTrigger)
 @blueprint.no_query()
 @blueprint.arguments(PreviewInput, location="json")

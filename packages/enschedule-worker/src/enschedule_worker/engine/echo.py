@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 import sys
 import threading
+import time
+from collections.abc import Iterable
 
 from enschedule_core.context import Stream
+from enschedule_worker import logs
 from enschedule_worker.engine.streams import ContextStream
 
 LINE_MAX = 8_192
@@ -14,7 +17,7 @@ _decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class Echo:
-    """Repeats the output of one run. Each line begins with whose it is: ``[ping 12] hello``.
+    """Repeats the output of one run. Each line begins with whose it is: ``[ping 12] hello``, or is a JSON object.
 
     A line is written whole, so that lines of runs that print at the same time do not mix; one without an end, at
     :meth:`close` or after 8 kB.
@@ -22,8 +25,9 @@ class Echo:
 
     _writing = threading.Lock()
 
-    def __init__(self, name: str, run_id: int) -> None:
-        self._prefix = f"[{name} {run_id}] "
+    def __init__(self, name: str, run_id: int, *, is_json: bool = False, schedule_id: str | None = None) -> None:
+        self._name, self._run_id, self._schedule_id = name, run_id, schedule_id
+        self._is_json = is_json
         self._lock = threading.Lock()
         self._decoders = {stream: _decoder("backslashreplace") for stream in Stream}
         self._begun = dict.fromkeys(Stream, "")
@@ -37,20 +41,28 @@ class Echo:
             if len(self._begun[stream]) > LINE_MAX:
                 lines.append(self._begun[stream])
                 self._begun[stream] = ""
-            self._say(lines)
+            self._say((stream, line) for line in lines)
 
     def close(self) -> None:
         """Repeat the lines that have no end."""
         with self._lock:
-            self._say([text for text in self._begun.values() if text])
+            self._say((stream, text) for stream, text in self._begun.items() if text)
             self._begun = dict.fromkeys(Stream, "")
 
-    def _say(self, lines: list[str]) -> None:
-        if not lines:
+    def _line(self, stream: Stream, text: str) -> str:
+        text = text.rstrip("\r")
+        if not self._is_json:
+            return f"[{self._name} {self._run_id}] {text}"
+        return logs.printed(
+            text, time=time.time(), run_id=self._run_id, schedule_id=self._schedule_id, stream=stream.value
+        )
+
+    def _say(self, lines: Iterable[tuple[Stream, str]]) -> None:
+        text = "".join(f"{self._line(stream, line)}\n" for stream, line in lines)
+        if not text:
             return
         # A handler's thread has a standard output of its own: this is for the server's.
         out = sys.stdout.original if isinstance(sys.stdout, ContextStream) else sys.stdout
-        text = "".join(f"{self._prefix}{line.rstrip(chr(13))}\n" for line in lines)
         encoding = getattr(out, "encoding", None) or "utf-8"
         try:
             with self._writing:

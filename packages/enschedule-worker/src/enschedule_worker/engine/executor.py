@@ -68,7 +68,7 @@ class ThreadExecutor:
                 # A fresh context: what one handler sets in it, the next one must not see.
                 outcome = contextvars.Context().run(execute, self._registry, run)
             except BaseException as problem:
-                logger.exception("run %s broke its executor", run.run_id)
+                logger.exception("run %s broke its executor", run.run_id, extra={"run_id": run.run_id})
                 outcome = Outcome(RunStatus.FAILED, OutcomeKind.EXCEPTION, describe(problem))
             self._finished(run, outcome)
 

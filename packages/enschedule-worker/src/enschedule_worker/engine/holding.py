@@ -70,7 +70,8 @@ class Holding:
             lost = [run for run in found if not run.withdraw()]
             self._given_up.update((run.run_id, run.claimed.fence) for run in lost)
         for run in lost:
-            logger.warning("run %s was lost to this worker; its handler is told to stop", run.run_id)
+            message = "run %s was lost to this worker; its handler is told to stop"
+            logger.warning(message, run.run_id, extra={"run_id": run.run_id})
             self.set_aside(run)
         return len(lost) < len(found)
 

@@ -72,7 +72,8 @@ class Engine:
         self._doubts = False  # that there are claims in the database that are not held here
         self._cancels_at = 0.0  # by the monotonic clock: when to look again at the latest
         self.turned_at = monotonic()
-        database.on_wake(self.wake)
+        # By itself it looks again within this time, whatever is in the way.
+        database.on_wake(self.wake, within_seconds=max(options.poll_seconds, TROUBLE_SECONDS))
 
     # ------------------------------------------------------------ life
 

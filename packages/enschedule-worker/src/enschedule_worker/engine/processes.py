@@ -215,7 +215,7 @@ class ProcessExecutor:
         try:
             self._finished(run, outcome)
         except Exception:
-            logger.exception("the end of run %s could not be reported", run.run_id)
+            logger.exception("the end of run %s could not be reported", run.run_id, extra={"run_id": run.run_id})
 
     # ------------------------------------------------------------ birth and death
 

@@ -28,10 +28,15 @@ def receive(
     """
     seconds = options.timeout_seconds if found.timeout is None else found.timeout / 1_000_000
     capture = Capture(now, limit=options.output_max_bytes)
-    echo = Echo(found.schedule_id or found.handler_id, found.run_id) if options.log_jobs else None
+    echo = _echo(found, is_json=options.log_format == "json") if options.log_jobs else None
     opened, problem = _open(found, keyring)
     run = HeldRun(found, capture, timeout_seconds=seconds, monotonic=monotonic, echo=echo, opened=opened)
     return run, problem
+
+
+def _echo(found: ClaimedRun, *, is_json: bool) -> Echo:
+    name = found.schedule_id or found.handler_id
+    return Echo(name, found.run_id, is_json=is_json, schedule_id=found.schedule_id)
 
 
 def _open(found: ClaimedRun, keyring: Keyring) -> tuple[opening.Opened | None, str | None]:

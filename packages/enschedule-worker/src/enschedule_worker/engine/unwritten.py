@@ -97,7 +97,9 @@ def _delay_after(run: HeldRun, strategy: Callable[[int], float]) -> int | None:
         if not 0 <= seconds <= LONGEST_DELAY_SECONDS:
             raise ValueError(f"{seconds} is not a number of seconds from 0 to {LONGEST_DELAY_SECONDS:,}")
     except Exception:
-        logger.exception("retry_strategy failed for attempt %s; the delay is the usual one", run.claimed.attempt)
+        message = "retry_strategy failed for attempt %s; the delay is the usual one"
+        ids = {"run_id": run.run_id, "schedule_id": run.claimed.schedule_id}
+        logger.exception(message, run.claimed.attempt, extra=ids)
         return None
     return round(seconds * 1_000_000)
 

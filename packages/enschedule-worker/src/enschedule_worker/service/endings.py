@@ -38,7 +38,8 @@ def finish(tx: Transaction, holder: Holder, endings: Sequence[Ending], *, notify
     accepted = [ending for ending in endings if ending.run_id in rows]
     for ending in endings:
         if ending.run_id not in rows:
-            logger.warning("run %s was lost meanwhile; its result is dropped", ending.run_id)
+            message = "run %s was lost meanwhile; its result is dropped"
+            logger.warning(message, ending.run_id, extra={"run_id": ending.run_id})
     if not accepted:
         return set()
     whole = run_reads.whole(tx, [ending.run_id for ending in accepted if ending.status.is_trouble and ending.retry])
@@ -88,7 +89,8 @@ def reap(tx: Transaction, *, notify_url: str | None = None) -> int:
     _consequences(tx, standings, notify_url)
     counters.add(tx, [counters.Counted(row.worker_id or "", RunStatus.LOST, tx.now) for row in rows])
     for row in rows:
-        logger.warning("run %s is lost: worker %s let its lease pass", row.id, row.worker_id)
+        message = "run %s is lost: worker %s let its lease pass"
+        logger.warning(message, row.id, row.worker_id, extra={"run_id": row.id})
     return len(rows)
 
 

@@ -259,7 +259,8 @@ def _back_off(tx: Transaction, row: Row[Any], problem: Exception) -> None:
     faults = row.faults + 1
     wait = min(2 ** min(faults, 20), _MAX_BACKOFF_SECONDS)
     reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-    logger.warning("schedule %s cannot be fired, next try in %s s: %s", row.id, wait, reason)
+    message = "schedule %s cannot be fired, next try in %s s: %s"
+    logger.warning(message, row.id, wait, reason, extra={"schedule_id": row.id})
     tx.execute(
         update(_TABLE)
         .where(_TABLE.c.key == row.key)

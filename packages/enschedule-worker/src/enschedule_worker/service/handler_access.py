@@ -51,7 +51,7 @@ class Access:
 
 def of(tx: Transaction, handler_id: str) -> Access:
     """Return who may use a handler."""
-    return Access.of(handler_id, store.of(tx, [handler_id]).get(handler_id, _OPEN))
+    return Access.of(handler_id, store.of(tx, handler_id).get(handler_id, _OPEN))
 
 
 def check(tx: Transaction, actor: Actor, handler_id: str, group: int | None, *, saving: bool = False) -> None:
@@ -60,7 +60,7 @@ def check(tx: Transaction, actor: Actor, handler_id: str, group: int | None, *, 
     :class:`Forbidden` for who has too low a role there. For a group that the handler is not for, :class:`InvalidInput`
     where a schedule is saved, because another group would do; else :class:`Forbidden`.
     """
-    access = of(tx, handler_id)
+    access = tx.once("access", handler_id, lambda: of(tx, handler_id))
     if access.groups is not None and group not in access.groups:
         where = "that belongs to no group" if group is None else "of this group"
         named = _named(tx, actor, access.groups)
@@ -107,7 +107,7 @@ def _named(tx: Transaction, actor: Actor, groups: frozenset[int]) -> str:
 def present(tx: Transaction, actor: Actor, handler_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return for each of these handlers who may use it, as the API says it to an actor."""
     ids = list(handler_ids)
-    said = store.of(tx, ids if len(ids) == 1 else None)
+    said = store.of(tx, ids[0] if len(ids) == 1 else None)
     accesses = {id: Access.of(id, said.get(id, _OPEN)) for id in ids}
     keys = frozenset(key for one in accesses.values() for key in one.groups or ())
     names = {row.key: row.id for row in users.groups(tx, keys) if actor.scope.covers(row.key)} if keys else {}

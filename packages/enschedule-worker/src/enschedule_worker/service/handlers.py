@@ -102,9 +102,10 @@ def settle_version(tx: Transaction, handler_id: str, version: int | None, *, sto
     Without a version: ``stored`` (what the schedule has) while a live worker can run it, itself or by
     migrating its data, else the newest ever registered. Raises :class:`UnknownHandler` naming what there is.
     """
-    rows = census.handlers(tx, handler_id=handler_id)
+    rows = tx.once("handlers", handler_id, lambda: census.handlers(tx, handler_id=handler_id))
     if version is None and stored is not None:
-        version = stored if stored in census.live_versions(tx, handler_id) else None
+        live = tx.once("live versions", handler_id, lambda: census.live_versions(tx, handler_id))
+        version = stored if stored in live else None
     found = next((row for row in rows if version in (None, row.version)), None)
     if found is None:
         raise _unknown(tx, handler_id, version, [row.version for row in rows])

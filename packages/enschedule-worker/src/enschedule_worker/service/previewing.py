@@ -49,7 +49,7 @@ def _previewed(
         if row is not None:
             allow(actor, Permission.EDIT, row.group_id)
         elif definition.id is not None:
-            refuse_taken(tx, definition.id)
+            refuse_taken(tx, actor, definition.id)
         settled = settle(tx, registry, actor, definition, row, known=known)
     except EnscheduleError as problem:
         if problem.status >= 500:

@@ -64,7 +64,7 @@ def _recompute(tx: Transaction, row: Row[Any], version: str) -> bool:
     try:
         due_at = to_micros(nearest(trigger_of(row.trigger), from_micros(row.due_at)))
     except Exception as problem:  # noqa: BLE001 - the engine shows what is wrong with it when it looks at it
-        logger.info("schedule %s keeps its instant: %s", row.id, problem)
+        logger.info("schedule %s keeps its instant: %s", row.id, problem, extra={"schedule_id": row.id})
         due_at = row.due_at
     fire_at = due_at if row.fire_at == row.due_at else row.fire_at
     tx.execute(

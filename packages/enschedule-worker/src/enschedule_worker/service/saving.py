@@ -56,7 +56,8 @@ def insert(tx: Transaction, registry: Registry, actor: Actor, definition: Defini
     kept = {name: value for name, value in settled.as_dict().items() if name in AUDITED}
     detail = {"after": {**kept, "group": definition.group or None}}
     audit.record(tx, actor, "schedule.create", "schedule", str(settled.id), group_id=group, detail=detail)
-    tx.wake_engine()
+    if due_at is not None:
+        tx.wake_engine(at=due_at)
     return existing(tx, actor, str(settled.id), Permission.READ)
 
 

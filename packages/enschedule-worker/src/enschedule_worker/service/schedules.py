@@ -78,7 +78,7 @@ def replace_or_create(
         if row is None and store.id_taken(tx, definition.id):
             row = store.get(tx, definition.id, actor.scope, lock=True)  # if somebody has just made it
             if row is None:
-                refuse_taken(tx, definition.id)
+                refuse_taken(tx, actor, definition.id)
         check_revision(row, if_match)
         if row is None:
             return present.schedule(insert(tx, registry, actor, definition)), CREATED

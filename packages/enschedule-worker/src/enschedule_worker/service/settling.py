@@ -20,9 +20,9 @@ from enschedule_worker.store import users
 from enschedule_worker.store.database import Transaction
 
 
-def refuse_taken(tx: Transaction, schedule_id: str) -> None:
+def refuse_taken(tx: Transaction, actor: Actor, schedule_id: str) -> None:
     """Raise :class:`Conflict` where a schedule that the actor does not see has this id."""
-    if store.id_taken(tx, schedule_id):
+    if actor.scope.groups is not None and store.id_taken(tx, schedule_id):
         raise Conflict(f"The id {schedule_id} is taken, in another group.", hint="Choose another id.")
 
 

@@ -26,7 +26,7 @@ class Accounts:
     def exist(self, database: Database) -> bool:
         """Return whether anybody has an account."""
         if not self._known:
-            with database.read() as tx:
+            with database.glance() as tx:  # between two changes, mostly
                 self._known = store.any_user(tx)
         return self._known
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, bindparam, case, delete, insert, select, update
+from sqlalchemy import BigInteger, Row, Select, bindparam, case, delete, insert, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.registry import Registry
@@ -15,7 +15,7 @@ from enschedule_core.schema import encode_json
 from enschedule_core.source import BrokenPlugin, Source
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models.workers import Handler, Plugin, Worker, WorkerHandler
-from enschedule_worker.store.tables import insert_unless_there
+from enschedule_worker.store.tables import insert_unless_there, table_of
 
 LATE_AFTER = 1.5  # heartbeats that did not come, in its own intervals
 DOWN_AFTER = 3.0
@@ -241,22 +241,32 @@ def offers(tx: Transaction, *, handler_id: str | None = None) -> list[Row[Any]]:
 
 def live_versions(tx: Transaction, handler_id: str) -> set[int]:
     """Return the versions of a handler that live workers can run, their own or by migrating data."""
-    return set(
-        tx.execute(
-            select(WorkerHandler.handler_version)
-            .join(Worker, Worker.instance_id == WorkerHandler.instance_id)
-            .where(WorkerHandler.handler_id == handler_id, is_live()),
-            {"now": tx.now},
-        ).scalars()
-    )
+    return set(tx.execute(_live_versions(), {"handler_id": handler_id, "now": tx.now}).scalars())
 
 
 def handlers(tx: Transaction, *, handler_id: str | None = None) -> list[Row[Any]]:
     """Return every handler version ever registered, by id, newest version first."""
-    statement = select(*Handler.__table__.columns).order_by(Handler.id, Handler.version.desc())
-    if handler_id is not None:
-        statement = statement.where(Handler.id == handler_id)
-    return list(tx.execute(statement))
+    one = None if handler_id is None else {"handler_id": handler_id}
+    return list(tx.execute(_handlers(of_one=one is not None), one))
+
+
+# Made once: each save of a schedule asks, and to put a statement together takes longer than to run it.
+
+
+@cache
+def _handlers(*, of_one: bool) -> Select[Any]:
+    columns = table_of(Handler).c
+    statement = select(*columns).order_by(columns.id, columns.version.desc())
+    return statement.where(columns.id == bindparam("handler_id")) if of_one else statement
+
+
+@cache
+def _live_versions() -> Select[Any]:
+    return (
+        select(WorkerHandler.handler_version)
+        .join(Worker, Worker.instance_id == WorkerHandler.instance_id)
+        .where(WorkerHandler.handler_id == bindparam("handler_id"), is_live())
+    )
 
 
 def plugins(tx: Transaction) -> list[Row[Any]]:

@@ -7,6 +7,7 @@ waits a millisecond there, where ``busy_timeout`` alone let it starve for second
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -46,7 +47,9 @@ class Transaction:
         self.keyring = keyring
         self._clock = clock
         self._now: int | None = None
+        self._once: dict[tuple[str, str], Any] = {}
         self.wakes_engine = False
+        self.wakes_in_seconds = math.inf
         self.wakes_others = False
         self.tells_watchers = False
         self.has_notices = False
@@ -68,9 +71,20 @@ class Transaction:
         result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
 
-    def wake_engine(self) -> None:
-        """Say that after the commit there is something for the engine to do."""
+    def once(self, what: str, of: str, ask: Callable[[], T]) -> T:
+        """Return what ``ask`` returns, asked once in this transaction.
+
+        For what many rows of one request have in common and the transaction itself does not change.
+        """
+        if (what, of) not in self._once:
+            self._once[what, of] = ask()
+        found: T = self._once[what, of]
+        return found
+
+    def wake_engine(self, *, at: int | None = None) -> None:
+        """Say that after the commit there is something for the engine to do, at once or from the instant ``at`` on."""
         self.wakes_engine = True
+        self.wakes_in_seconds = min(self.wakes_in_seconds, 0.0 if at is None else (at - self.now) / 1_000_000)
 
     def wake_others(self) -> None:
         """Say that after the commit there may be something to do for engines of other processes."""
@@ -96,7 +110,7 @@ class Database:
         self.keyring = keyring or Keyring()
         self.clock: Clock = clock or DatabaseClock(engine.dialect.name)
         self._writers: AbstractContextManager[None] = nullcontext()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[tuple[Callable[[], None], float]] = []
         self._watchers: list[Callable[[], None]] = []
         self._senders: list[Callable[[], None]] = []
         self._of_thread = threading.local()
@@ -108,18 +122,19 @@ class Database:
             connect.prepare(engine)
             _prepare_server(engine)
 
-    def on_wake(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each commit that made something due."""
-        self._listeners.append(listener)
+    def on_wake(self, listener: Callable[[], None], *, within_seconds: float = math.inf) -> None:
+        """Call ``listener`` after each commit that made something due; not where that is later than it looks itself."""
+        self._listeners.append((listener, within_seconds))
 
     def on_change(self, watcher: Callable[[], None]) -> None:
         """Call ``watcher`` after each commit that stored output or the end of a run."""
         self._watchers.append(watcher)
 
-    def heard(self, *, wakes: bool, changed: bool) -> None:
+    def heard(self, *, wakes: bool, changed: bool, in_seconds: float = 0.0) -> None:
         """Tell the listeners of this process that here or elsewhere something was committed that concerns them."""
-        for listener in self._listeners if wakes else ():
-            listener()
+        for listener, within_seconds in self._listeners if wakes else ():
+            if in_seconds <= within_seconds:
+                listener()
         for watcher in self._watchers if changed else ():
             watcher()
 
@@ -172,7 +187,11 @@ class Database:
                 )
                 answering.committing = True
         self._of_thread.commits = self.commits + 1
-        self.heard(wakes=transaction.wakes_engine, changed=transaction.tells_watchers)
+        self.heard(
+            wakes=transaction.wakes_engine,
+            changed=transaction.tells_watchers,
+            in_seconds=transaction.wakes_in_seconds,
+        )
         if transaction.has_notices:
             for sender in self._senders:
                 sender()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models.people import HandlerAccess, HandlerGroup
 from enschedule_worker.store.models.workers import Handler
-from enschedule_worker.store.tables import insert_unless_there
+from enschedule_worker.store.tables import insert_unless_there, table_of
+
+_H, _A, _G = table_of(Handler).c, table_of(HandlerAccess).c, table_of(HandlerGroup).c
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +30,43 @@ class Said:
     groups: frozenset[int] | None = None
 
 
-def of(tx: Transaction, handler_ids: Collection[str] | None = None) -> dict[str, Said]:
-    """Return what is said of these handlers, of all without; those of which nothing is said are missing."""
+def of(tx: Transaction, handler_id: str | None = None) -> dict[str, Said]:
+    """Return what is said of a handler, of all without; those of which nothing is said are missing."""
+    one = None if handler_id is None else {"handler_id": handler_id}
+    of_one = one is not None
     declared: dict[str, list[str]] = {}
-    demands = select(Handler.id, Handler.minimum_role).where(Handler.minimum_role.is_not(None))
-    said = select(HandlerAccess.handler_id, HandlerAccess.minimum_role, HandlerAccess.limited)
-    members = select(HandlerGroup.handler_id, HandlerGroup.group_key)
-    if handler_ids is not None:
-        ids = sorted(handler_ids)
-        demands = demands.where(Handler.id.in_(ids))
-        said = said.where(HandlerAccess.handler_id.in_(ids))
-        members = members.where(HandlerGroup.handler_id.in_(ids))
-    for row in tx.execute(demands):
+    for row in tx.execute(_demands(of_one=of_one), one):
         declared.setdefault(row.id, []).append(row.minimum_role)
     found = {id: Said(tuple(roles)) for id, roles in declared.items()}
+    said = list(tx.execute(_said(of_one=of_one), one))
     groups: dict[str, set[int]] = {}
-    for row in tx.execute(members):
+    for row in tx.execute(_members(of_one=of_one), one) if any(row.limited for row in said) else ():
         groups.setdefault(row.handler_id, set()).add(row.group_key)
-    for row in tx.execute(said):
+    for row in said:
         limit = frozenset(groups.get(row.handler_id, ())) if row.limited else None
         found[row.handler_id] = Said(tuple(declared.get(row.handler_id, ())), row.minimum_role, limit)
     return found
+
+
+# Made once: each save of a schedule asks, and to put a statement together takes longer than to run it.
+
+
+@cache
+def _demands(*, of_one: bool) -> Select[Any]:
+    statement = select(_H.id, _H.minimum_role).where(_H.minimum_role.is_not(None))
+    return statement.where(_H.id == bindparam("handler_id")) if of_one else statement
+
+
+@cache
+def _said(*, of_one: bool) -> Select[Any]:
+    statement = select(_A.handler_id, _A.minimum_role, _A.limited)
+    return statement.where(_A.handler_id == bindparam("handler_id")) if of_one else statement
+
+
+@cache
+def _members(*, of_one: bool) -> Select[Any]:
+    statement = select(_G.handler_id, _G.group_key)
+    return statement.where(_G.handler_id == bindparam("handler_id")) if of_one else statement
 
 
 def put(tx: Transaction, handler_id: str, minimum_role: str | None, groups: Iterable[int] | None) -> None:

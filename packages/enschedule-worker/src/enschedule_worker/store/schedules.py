@@ -22,13 +22,15 @@ _INSERT_SCHEDULE = insert(table_of(Schedule))
 _INSERT_REVISION = insert(table_of(Revision))
 _INSERT_TAG = insert(table_of(ScheduleTag))
 _DELETE_TAGS = delete(table_of(ScheduleTag)).where(table_of(ScheduleTag).c.schedule_key == bindparam("key"))
+_TAKEN = select(table_of(Schedule).c.key).where(table_of(Schedule).c.id == bindparam("id"))
 _MOST_REVISIONS = 2**31 - 1
 
 
 def get(tx: Transaction, schedule_id: str, scope: Scope, *, lock: bool = False) -> Row[Any] | None:
     """Return one whole row (see :func:`store.schedule_lists.page`); ``lock`` holds it until the transaction ends."""
-    if lock:
-        tx.execute(_one(scope, is_lock=True), {"id": schedule_id})
+    # SQLite locks no rows: the transaction has the whole file.
+    if lock and tx.dialect != "sqlite" and tx.execute(_one(scope, is_lock=True), {"id": schedule_id}).first() is None:
+        return None
     return tx.execute(_one(scope), {"id": schedule_id, "now": tx.now}).first()
 
 
@@ -111,4 +113,4 @@ def revision(tx: Transaction, key: int, number: int) -> Row[Any] | None:
 
 def id_taken(tx: Transaction, schedule_id: str) -> bool:
     """Return whether a schedule, visible to the asker or not, has this id."""
-    return tx.execute(select(Schedule.key).where(Schedule.id == schedule_id)).first() is not None
+    return tx.execute(_TAKEN, {"id": schedule_id}).first() is not None

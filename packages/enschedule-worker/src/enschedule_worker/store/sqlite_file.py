@@ -90,8 +90,9 @@ def prepare(engine: Engine) -> None:
         writes = bool(options.get(WRITES))
         if connection.info.get(WRITES) is not writes:
             patience = _patience(connection)  # asked before it is changed
-            connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={0 if writes else patience}")
+            raw: Any = connection.connection.dbapi_connection
+            raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+            raw.execute(f"PRAGMA busy_timeout={0 if writes else patience}")
             connection.info[WRITES] = writes
         if writes:
             _begin_writing(connection)
