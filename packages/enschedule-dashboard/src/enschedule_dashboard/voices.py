@@ -194,8 +194,14 @@ def _failed(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> 
     return Sentence(f"{lead}:" if message else f"{lead}.", message, "bad")
 
 
+def _first_sentence(run: Mapping[str, Any], without: str) -> tuple[str, str]:
+    """Return the first sentence of what the worker said of a run, and the rest of it."""
+    first, _, rest = str((run.get("outcome") or {}).get("message") or without).partition(". ")
+    return first, rest
+
+
 def _timed_out(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> Sentence:
-    said, _, rest = str((run.get("outcome") or {}).get("message") or "").partition(". ")
+    said, rest = _first_sentence(run, "")
     if said.startswith("Timed out"):  # as the worker says it, with what became of the handler
         return Sentence(f"{said.rstrip('.')}.", rest, "bad")
     took = run.get("duration_seconds")
@@ -216,7 +222,7 @@ def _lost(run: Mapping[str, Any], viewer: Viewer, _: Mapping[str, Any] | None) -
 def _cancelled(run: Mapping[str, Any], _: Viewer, __: Mapping[str, Any] | None) -> Sentence:
     took = run.get("duration_seconds")
     when = f" after {present.duration(took, True)}" if took is not None else " before it started"
-    said, _, rest = str((run.get("outcome") or {}).get("message") or "Cancelled.").partition(". ")
+    said, rest = _first_sentence(run, "Cancelled.")
     return Sentence(f"{said.rstrip('.').removesuffix(when)}{when}.", rest, "idle")
 
 
