@@ -60,7 +60,10 @@ class Binding(TypedDict):
 
 
 class PauseOfAll(TypedDict):
-    """Whether everything is paused; ``slots`` have passed since, ``None`` where they are too many to count."""
+    """Whether everything is paused; ``slots`` have passed since, ``None`` where they are too many to count.
+
+    ``revision`` goes up whenever such a pause begins, changes or ends.
+    """
 
     paused: bool
     reason: str | None
@@ -68,6 +71,7 @@ class PauseOfAll(TypedDict):
     by: str | None
     at: Instant | None
     slots: int | None
+    revision: int
 
 
 class ConcurrencyGroup(TypedDict):
@@ -183,10 +187,15 @@ class PreviewedSchedules(TypedDict):
 
 
 class DoneSchedule(TypedDict):
-    """A schedule that a bulk action was done to; ``run_id`` is the run that it started."""
+    """A schedule that a bulk action was done to; ``run_id`` is the run that it started.
+
+    Of pause and resume, ``pause_before`` is the pause that it had before, and ``pause`` the one that it has now.
+    """
 
     id: str
     run_id: NotRequired[int]
+    pause_before: NotRequired[Pause | None]
+    pause: NotRequired[Pause | None]
 
 
 class FailedSchedule(TypedDict):

@@ -112,6 +112,7 @@ def act_on_schedules(body: dict[str, Any]) -> Response:
         reason=body.get("reason"),
         until=body.get("until"),
         missed=body.get("missed", "skip"),
+        seen=pausing.seen_at(*(body["pause_at"] or [None])) if "pause_at" in body else None,
         start=runs.Start(origin(request, actor()), idempotency_key(request)),
     )
     result = actions.on_schedules(
@@ -237,8 +238,13 @@ def pause_schedule(body: dict[str, Any], schedule_id: str) -> Response:
         reason=body.get("reason"),
         until=body.get("until"),
         if_match=if_match(request),
+        seen=_seen_pause(body),
     )
     return _with_tag(found)
+
+
+def _seen_pause(body: dict[str, Any]) -> pausing.Seen | None:
+    return pausing.seen_at(body["pause_at"]) if "pause_at" in body else None
 
 
 @blueprint.route("/schedules/<schedule_id:schedule_id>/resume", methods=["POST"])
@@ -249,7 +255,14 @@ def pause_schedule(body: dict[str, Any], schedule_id: str) -> Response:
 @blueprint.alt_response(200, schema=answers.Schedule)
 def resume_schedule(body: dict[str, Any], schedule_id: str) -> Response:
     """Let a schedule go on, and say what becomes of the missed slots."""
-    found = pausing.resume(context().database, actor(), schedule_id, missed=body["missed"], if_match=if_match(request))
+    found = pausing.resume(
+        context().database,
+        actor(),
+        schedule_id,
+        missed=body["missed"],
+        if_match=if_match(request),
+        seen=_seen_pause(body),
+    )
     return _with_tag(found)
 
 
