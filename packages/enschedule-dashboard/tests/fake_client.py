@@ -73,6 +73,7 @@ class World:
         self.needs_key = False
         self.paused: Json | None = None
         self.pause_revision = 0
+        self.continues = False
         self.pause_at: str | None = None
         self.meanwhile: Callable[[], None] | None = None
         self.database_bytes = 48_000_000
@@ -132,7 +133,29 @@ class Schedules:
         key = sort.lstrip("-")
         if key in {"id", "title"}:
             found.sort(key=lambda s: s[key].lower(), reverse=sort.startswith("-"))
+        if filters.get("by"):
+            return self._grouped(found, filters["by"], self.world.continues)
         return page(found, filters.get("limit"), filters.get("cursor"))
+
+    @staticmethod
+    def _grouped(found: Any, by: str, continues: bool) -> Json:
+        """Return all on one page; ``continues`` is what the first group says of itself."""
+        under: dict[Any, Any] = {}
+        for one in found:
+            for name in [one["handler"]["id"]] if by == "handler" else one["tags"] or [None]:
+                under.setdefault(name, []).append(one)
+        names = sorted(under, key=lambda name: (name is None, name))
+        more = 100 if continues else 0
+        groups = [
+            {
+                "name": name,
+                "count": len(under[name]) + more,
+                "shown": len(under[name]),
+                "continues": continues and not at,
+            }
+            for at, name in enumerate(names)
+        ]
+        return {"items": [one for name in names for one in under[name]], "groups": groups, "next_cursor": None}
 
     def _matching(self, filters: Json) -> Any:
         found = [*self.world.schedules.values()]

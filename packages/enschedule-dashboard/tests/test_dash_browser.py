@@ -146,6 +146,18 @@ def test_what_was_sent_too_often_counts_down_and_waits_to_be_sent_again(browser:
         expect(page.get_by_role("heading", level=1)).to_have_text("Too many requests.")
 
 
+def test_a_schedule_under_two_tags_is_ticked_in_both_and_counted_once(page: Page, world: World):
+    world.schedules["check-shop"]["tags"] = ["checks", "shop"]
+    page.goto("/schedules?by=tag")
+    boxes = page.locator('#list input[value="check-shop"]')
+    expect(boxes).to_have_count(2)
+    boxes.first.check()
+    expect(boxes.last).to_be_checked()
+    expect(page.locator("[data-picked]")).to_have_text("1 selected")
+    boxes.last.uncheck()
+    expect(boxes.first).not_to_be_checked()
+
+
 def test_a_form_that_is_too_large_is_not_sent(page: Page):
     page.goto("/schedules/new?handler=log-job")
     page.get_by_label("Title").fill("Large")

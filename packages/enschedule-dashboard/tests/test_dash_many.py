@@ -238,7 +238,20 @@ class TestLists:
         text = pages.text("/schedules?by=handler")
         names = re.findall(r'<th colspan="10" scope="colgroup"><a href="/schedules\?handler=([^"]+)"', text)
         assert names == sorted({schedule["handler"]["id"] for schedule in world.schedules.values()})
-        assert "no tag" in pages.text("/schedules?by=tag") or all(s["tags"] for s in world.schedules.values())
+        world.schedules["check-shop"]["tags"] = ["checks", "shop"]
+        world.schedules["payroll"]["tags"] = []
+        text = pages.text("/schedules?by=tag")
+        assert 'id="s-check-shop@checks"' in text
+        assert 'id="s-check-shop@shop"' in text
+        assert "no tag" in text
+
+    def test_a_heading_counts_the_whole_group_and_says_where_it_goes_on(self, pages: Pages, world: World) -> None:
+        world.continues = True
+        headings = re.findall(r'<tr class="day-row">(.*?)</tr>', pages.text("/schedules?by=tag"))
+        name = re.search(r"\?tag=([^\"]+)\"", headings[0])[1]
+        count = sum(name in schedule["tags"] for schedule in world.schedules.values()) + 100
+        assert f'<span class="faint">{count}, continued</span>' in headings[0]
+        assert "continued" not in headings[1]
 
     def test_words_for_completion(self, pages: Pages) -> None:
         words = dict(pages.get("/lists/schedules/words.json").json)

@@ -196,6 +196,7 @@ def test_a_group_owns_a_schedule_that_others_do_not_see(ada: Browser, server: Se
     ada.send("/schedules/new?handler=log-job", "/schedules/new", owner_group="ops", **form, **{"data/message": "hi"})
     assert ada.path == "/schedules/ops-only"
     assert "<dt>Group</dt><dd>ops</dd>" in ada.get("/schedules/ops-only")
+    assert '1<span class="on-phone"> schedule</span>' in ada.get("/admin/groups")
     vera, olaf = server.browser(), server.browser()
     vera.log_in("vera")
     olaf.log_in("olaf")

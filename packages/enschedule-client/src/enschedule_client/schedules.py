@@ -20,6 +20,7 @@ from enschedule_core.wire.types import (
     Schedule,
     ScheduleActions,
     ScheduleCounts,
+    SchedulePage,
     Skip,
     TagCount,
 )
@@ -33,7 +34,7 @@ class ScheduleFilters(TypedDict, total=False):
 
     ``limit`` is 1 to 200 (default 50). ``q`` searches id, title and handler id. ``sort`` is ``id``,
     ``title``, ``due_at`` or ``last_run``, descending with ``-`` in front. ``failing`` goes by
-    ``failing_since``, whatever the status is right now.
+    ``failing_since``, whatever the status is right now. With ``by`` (``tag``, ``handler``) they come in groups.
     """
 
     limit: int | None
@@ -47,6 +48,7 @@ class ScheduleFilters(TypedDict, total=False):
     paused: bool | None
     failing: bool | None
     sort: str | None
+    by: str | None
 
 
 class ScheduleWhere(TypedDict, total=False):
@@ -95,9 +97,9 @@ class Schedules(Resource):
     worker refuses.
     """
 
-    def list(self, **filters: Unpack[ScheduleFilters]) -> Page[Schedule]:
+    def list(self, **filters: Unpack[ScheduleFilters]) -> SchedulePage:
         """Return one page of schedules."""
-        return cast("Page[Schedule]", self._get("schedules", filters))
+        return cast("SchedulePage", self._get("schedules", filters))
 
     def each(self, **filters: Unpack[ScheduleFilters]) -> Iterator[Schedule]:
         """Yield every schedule that matches, fetching pages (of ``limit``) as they are needed."""

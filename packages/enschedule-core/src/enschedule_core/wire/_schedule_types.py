@@ -223,6 +223,30 @@ class NextSlots(TypedDict):
     notes: list[str]
 
 
+class ScheduleGroup(TypedDict):
+    """A group on a page of schedules; ``name`` is ``None`` for those without a tag.
+
+    ``count`` schedules that match are in it; the next ``shown`` of the page's items are, and it ``continues`` where the
+    page before has its beginning.
+    """
+
+    name: str | None
+    count: int
+    shown: int
+    continues: bool
+
+
+class SchedulePage(TypedDict):
+    """One page of schedules, with ``groups`` where they are asked for; ``next_cursor`` fetches the page after it.
+
+    In groups by tag, a schedule is among the items once for each of its tags.
+    """
+
+    items: list[Schedule]
+    next_cursor: str | None
+    groups: NotRequired[list[ScheduleGroup]]
+
+
 class TagCount(TypedDict):
     """A tag, and how many schedules have it."""
 

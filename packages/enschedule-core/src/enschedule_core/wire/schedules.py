@@ -384,6 +384,7 @@ class PageQuery(Strict):
     )
 
 
+GROUPINGS = ("tag", "handler")
 SORTS = tuple(sign + name for name in ("due_at", "id", "title", "last_run") for sign in ("", "-"))
 
 
@@ -408,8 +409,9 @@ class ScheduleCountQuery(ScheduleWhere):
 
 
 class ScheduleQuery(PageQuery, ScheduleCountQuery):
-    """Which schedules, in which order."""
+    """Which schedules, in which order, and in which groups."""
 
+    by = fields.String(validate=validate.OneOf(GROUPINGS, error=f"Must be one of: {', '.join(GROUPINGS)}."))
     sort = fields.String(
         load_default="due_at", validate=validate.OneOf(SORTS, error=f"Must be one of: {', '.join(SORTS)}.")
     )

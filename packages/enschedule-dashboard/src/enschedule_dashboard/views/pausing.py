@@ -138,7 +138,7 @@ def resume(id: str) -> Response:
     if before is None:
         say(text)
     else:
-        again = {name: str(before[name]) for name in ("reason", "until") if before[name]}  # type: ignore[literal-required]
+        again = {name: str(before[name]) for name in ("reason", "until") if before[name]}
         say(text, post=("Pause it again", f"/schedules/{id}/pause"), fields=again)
     return back(f"/schedules/{id}")
 
