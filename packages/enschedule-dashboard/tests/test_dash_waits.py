@@ -26,7 +26,11 @@ FORM = {
 BUSY = Unavailable("The database is busy.", extra={"retry_after": "2"})
 OFTEN = RateLimited("Too many requests.", extra={"retry_after_seconds": 40})
 LARGE = TooLarge("The body is larger than 1 MiB: it has 1,310,720 bytes.")
-STOPPED = Conflict("Everything is paused by bob. Nothing starts now.")
+STOPPED = Conflict(
+    "Everything is paused by bob since 2026-11-23T08:12:00Z. Nothing starts now.",
+    hint='PUT /api/v1/pause with {"paused": false} lets everything go on.',
+)
+STOPPED_SAID = "Everything is paused by bob since 09:12. Nothing starts now."
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_a_run_with_other_data_that_is_refused_keeps_them(pages: Pages, monkeypa
     typed = {"data_mode": "form", "data/url": "https://shop.example.org/kept", "action": "run"}
     answer = pages.post("/schedules/check-shop/run", typed)
     assert answer.status_code == 409
-    assert STOPPED.detail in answer.text
+    assert f"{STOPPED_SAID}</p>" in answer.text  # and nothing that is for programs
     assert 'value="https://shop.example.org/kept"' in answer.text
 
 
@@ -104,7 +108,7 @@ def test_what_is_saved_and_may_not_run_is_said_to_be_saved(pages: Pages, monkeyp
     monkeypatch.setattr(Schedules, "run", refuse)
     answer = pages.post("/schedules/new", FORM | {"action": "save_run"})
     assert answer.location == "/schedules/kept-title"
-    said = f"Kept title is saved, but does not run now: {STOPPED.detail}"
+    said = f"Kept title is saved, but does not run now: {STOPPED_SAID}"
     assert said in pages.text(answer.location)
 
 

@@ -25,7 +25,8 @@ from enschedule_core.errors import (
     WorkerUnreachable,
     from_problem,
 )
-from enschedule_dashboard import session
+from enschedule_dashboard import session, voices
+from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.present import size
 from enschedule_dashboard.security import MAX_FORM_BYTES
 
@@ -50,7 +51,7 @@ class Way:
 def install(app: Flask) -> None:
     """Turn whatever goes wrong in ``app`` into a page, or into problem+json where a script asked."""
     app.jinja_env.globals["most_bytes"] = MAX_FORM_BYTES
-    app.jinja_env.filters["retry_seconds"] = retry_seconds
+    app.jinja_env.filters.update(retry_seconds=retry_seconds, said=said, way_out=way_out)
     app.register_error_handler(EnscheduleError, show)
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_http)
@@ -84,6 +85,16 @@ def retry_seconds(error: EnscheduleError) -> int | None:
     asked = str(error.extra.get("retry_after_seconds") or error.extra.get("retry_after") or "")
     given = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 0
     return max(given, RETRY_SECONDS)
+
+
+def said(error: EnscheduleError) -> str:
+    """Return what is wrong, with the instants in it as the person reads them."""
+    return voices.readable(error.detail, viewer()) if "viewer" in g else error.detail
+
+
+def way_out(error: EnscheduleError) -> str:
+    """Return the hint of an error; nothing where it is for programs that use the API."""
+    return "" if error.hint is None or "/api/" in error.hint or "If-Match" in error.hint else error.hint
 
 
 def _page(error: EnscheduleError) -> Answer:

@@ -14,6 +14,7 @@ from enschedule_dashboard import (
     outlook,
     policies,
     present,
+    problems,
     schedule_form,
     voices,
     when_carry,
@@ -144,7 +145,7 @@ def _run(saved: ChangedSchedule) -> Response:
     except EnscheduleError as error:
         if isinstance(error, Unauthenticated):
             raise
-        say(f"{saved['title']} is saved, but does not run now: {error.detail}", tone="warn")
+        say(f"{saved['title']} is saved, but does not run now: {problems.said(error)}", tone="warn")
         return redirect(schedule_url(saved["id"]), 303)
     say(f"{saved['title']} is saved, and runs now.", link=(f"Open run {run['id']:,}", f"/runs/{run['id']}"))
     return redirect(run_url(run["id"]), 303)

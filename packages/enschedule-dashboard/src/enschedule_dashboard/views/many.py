@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from enschedule_core.errors import InvalidInput
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
-from enschedule_dashboard import bulk, listing
+from enschedule_dashboard import bulk, listing, voices
 from enschedule_dashboard.bulk import Wanted
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.notices import say
@@ -84,7 +84,7 @@ def _answer(noun: str) -> Response | str:
         return render_template("many_more.html", wanted=wanted, options=_options(), total=_total())
     undo = bulk.undo_of(wanted, done) if wanted.done == len(done) else None
     say(
-        bulk.said(wanted),
+        voices.readable(bulk.said(wanted), viewer()),
         tone="warn" if wanted.refused_count else "done",
         post=(undo.label, f"{PATHS[noun]}/actions") if undo else None,
         fields=undo.fields if undo else None,
