@@ -54,8 +54,8 @@ def test_a_pause_is_undone_from_its_notice(page, server):
 
 def test_of_two_who_pause_everything_the_second_is_told_and_resuming_asks(page, server, new_context):
     second = new_context(base_url=server.url).new_page()
-    page.goto("/schedules")
-    second.goto("/schedules")
+    page.goto("/workers")
+    second.goto("/workers")
     try:
         for tab, reason in ((page, "database move"), (second, "upgrade")):
             tab.evaluate("document.querySelector('.pause-panel').closest('details').open = true")  # as loaded before
