@@ -153,6 +153,8 @@ class TestGroups:
     def test_counts_are_of_what_matches_and_a_cursor_is_of_its_grouping(self, many: Any) -> None:
         (page,) = self.pages(many, "by=handler&tag=red&sort=id")
         assert page == [("echo", 1, ["hand"], False), ("log-job", 3, ["c1", "c2", "c4"], False)]
+        (page,) = self.pages(many, "by=tag&tag=red&q=c&status=scheduled&sort=id")
+        assert page == [("blue", 1, ["c2"], False), ("red", 3, ["c1", "c2", "c4"], False)]
         cursor = many.ok("GET", "schedules?by=tag&limit=1")["next_cursor"]
         assert many.field("GET", f"schedules?by=handler&limit=1&cursor={cursor}")["field"] == "cursor"
         assert many.field("GET", "schedules?by=colour")["message"] == "Must be one of: tag, handler."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.actor import Scope
@@ -17,7 +18,8 @@ from enschedule_worker.store.schedule_lists import SORTS, Filters
 from enschedule_worker.store.schedule_rows import visible, whole
 
 TAG, HANDLER = "tag", "handler"
-_GROUP: dict[str, Any] = {TAG: ScheduleTag.tag, HANDLER: Schedule.handler_id}
+_OWN = aliased(ScheduleTag)  # beside the tags that a filter asks for
+_GROUP: dict[str, Any] = {TAG: _OWN.tag, HANDLER: Schedule.handler_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def rows(tx: Transaction, keys: Sequence[int]) -> dict[int, Row[Any]]:
 def _grouped(statement: Select[Any], by: str) -> Select[Any]:
     if by == HANDLER:
         return statement
-    return statement.select_from(ScheduleTag).join(Schedule, Schedule.key == ScheduleTag.schedule_key)
+    return statement.select_from(_OWN).join(Schedule, Schedule.key == _OWN.schedule_key)
 
 
 def _has_no_tag() -> ColumnElement[bool]:
