@@ -96,6 +96,9 @@ def test_no_page_changes_anything_when_it_is_only_looked_at(app):
         "/schedules/<id>/pause",
         "/schedules/<id>/resume",
         "/admin/secrets/<name>/delete",
+        "/admin/keys/<id>/revoke",
+        "/profile/keys/<id>/revoke",
+        "/everything/resume",
     }, "these ask before something is done, and may not do it"
 
 
