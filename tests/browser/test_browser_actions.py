@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -49,6 +50,32 @@ def test_a_pause_is_undone_from_its_notice(page, server):
     page.get_by_role("button", name="Undo").click()
     expect(notice(page).first).to_contain_text("Hasty runs again")
     assert not server.get("schedules/hasty")["paused"]
+
+
+def test_of_two_who_pause_everything_the_second_is_told_and_resuming_asks(page, server, new_context):
+    second = new_context(base_url=server.url).new_page()
+    page.goto("/workers")
+    second.goto("/workers")
+    try:
+        for tab, reason in ((page, "database move"), (second, "upgrade")):
+            tab.evaluate("document.querySelector('.pause-panel').closest('details').open = true")  # as loaded before
+            tab.get_by_label("Why").fill(reason)
+            tab.get_by_role("button", name="Pause everything", exact=True).click()
+        expect(page.get_by_text("Everything is paused. What runs goes on to its end.")).to_be_visible()
+        told = second.locator(".notice")
+        expect(told).to_contain_text("“database move”. Your reason was not written.")
+        told.get_by_role("button", name=re.compile("^Write mine instead")).click()
+        expect(second.locator("#banners")).to_contain_text("“upgrade”")
+        page.get_by_role("button", name=re.compile("^Undo")).click()  # of a pause that is another one by now
+        expect(page.locator(".notice")).to_contain_text("That is another pause than the one you meant, so it stays.")
+        second.get_by_role("link", name="Resume everything").click()
+        expect(second.get_by_role("heading", level=1)).to_have_text("Resume everything?")
+        assert Axe().run(second).response["violations"] == []
+        second.locator("main form button").first.click()
+        expect(second.locator(".notice")).to_contain_text("Everything goes on.")
+        assert not server.get("pause")["paused"]
+    finally:
+        server.call("PUT", "pause", {"paused": False})
 
 
 def test_the_switch_in_the_list_pauses_without_leaving_the_page(page, server):

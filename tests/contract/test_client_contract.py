@@ -219,6 +219,31 @@ def test_pause_and_resume(client, schedule):
     assert (resumed["paused"], resumed["pause"]) == (False, None)
 
 
+def test_a_pause_and_its_end_that_depend_on_the_pause_that_was_seen(client, schedule):
+    id = schedule["id"]
+    began = client.schedules.pause(id, "holiday", pause_at=None)["pause"]["at"]
+    with pytest.raises(errors.StaleRevision) as refused:
+        client.schedules.pause(id, "another", pause_at=None)
+    assert refused.value.extra["current"]["pause"]["reason"] == "holiday"
+    assert client.schedules.actions("resume", ids=[id], pause_at=["2026-01-01T00:00:00Z"])["done"] == []
+    with pytest.raises(errors.StaleRevision):
+        client.schedules.resume(id, pause_at="2026-01-01T00:00:00Z")
+    assert client.schedules.resume(id, pause_at=began)["paused"] is False
+    assert client.schedules.actions("pause", ids=[id], pause_at=[])["done"][0]["pause_before"] is None
+
+
+def test_schedules_in_groups(client, name):
+    body = {"handler": "log-job", "data": {"message": "x"}, "schedule": "manual"}
+    client.schedules.put(f"{name}-1", body | {"tags": [name, f"{name}-b"]})
+    client.schedules.put(f"{name}-2", body | {"tags": [name]})
+    page = checked(wire.SchedulePage, client.schedules.list(tag=name, by="tag", sort="id"))
+    assert [each["id"] for each in page["items"]] == [f"{name}-1", f"{name}-2", f"{name}-1"]
+    assert [(each["name"], each["count"], each["shown"]) for each in page["groups"]] == [
+        (name, 2, 2),
+        (f"{name}-b", 1, 1),
+    ]
+
+
 def test_what_there_is_to_know_about_a_schedule(client, name):
     body = {"handler": "log-job", "data": {"message": "x"}, "schedule": "0 2 * * *", "timezone": "Europe/Stockholm"}
     client.schedules.put(name, body)
@@ -239,6 +264,10 @@ def test_everything_can_be_paused_and_goes_on(client, schedule):
     try:
         with pytest.raises(errors.Conflict):
             client.schedules.run(schedule["id"])
+        for change in (client.pause.begin, client.pause.end):
+            with pytest.raises(errors.StaleRevision):
+                change(if_match=paused["revision"] - 1)
+        assert client.pause.begin("upgrade", if_match=paused["revision"])["reason"] == "upgrade"
     finally:
         assert checked(wire.PauseOfAll, client.pause.end())["paused"] is False
     assert client.pause.get()["by"] is None

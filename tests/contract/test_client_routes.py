@@ -22,7 +22,7 @@ SCHEDULES = {"status": ["paused"], "handler": "h", "tag": ["a"], "worker": "w", 
 SCHEDULES |= {"paused": True, "failing": True}
 # How each operation is called, with everything that it takes.
 CALLS = {
-    "GET /api/v1/schedules": lambda c: c.schedules.list(**PAGE, **SCHEDULES, sort="id"),
+    "GET /api/v1/schedules": lambda c: c.schedules.list(**PAGE, **SCHEDULES, sort="id", by="tag"),
     "POST /api/v1/schedules": lambda c: c.schedules.create(BODY),
     "POST /api/v1/schedules/preview": lambda c: c.schedules.preview([{"id": "s", "handler": "h"}], known=["t"]),
     "POST /api/v1/schedules/{schedule_id}/revert": lambda c: c.schedules.revert("s"),
@@ -33,8 +33,10 @@ CALLS = {
     "DELETE /api/v1/schedules/{schedule_id}": lambda c: c.schedules.delete("s", if_match=1),
     "POST /api/v1/schedules/{schedule_id}/restore": lambda c: c.schedules.restore("s", if_match=1),
     "POST /api/v1/schedules/{schedule_id}/runs": lambda c: c.schedules.run("s", {}, idempotency_key="k"),
-    "POST /api/v1/schedules/{schedule_id}/pause": lambda c: c.schedules.pause("s", "why", AT, if_match=1),
-    "POST /api/v1/schedules/{schedule_id}/resume": lambda c: c.schedules.resume("s", "all", if_match=1),
+    "POST /api/v1/schedules/{schedule_id}/pause": lambda c: c.schedules.pause(
+        "s", "why", AT, if_match=1, pause_at=None
+    ),
+    "POST /api/v1/schedules/{schedule_id}/resume": lambda c: c.schedules.resume("s", "all", if_match=1, pause_at=AT),
     "GET /api/v1/schedules/{schedule_id}/next": lambda c: c.schedules.next("s", 3),
     "GET /api/v1/schedules/{schedule_id}/diagnosis": lambda c: c.schedules.diagnosis("s"),
     "GET /api/v1/schedules/{schedule_id}/skips": lambda c: c.schedules.skips("s", **PAGE),
@@ -55,7 +57,7 @@ CALLS = {
     "GET /api/v1/views": lambda c: c.views.list(),
     "PUT /api/v1/views": lambda c: c.views.put([]),
     "GET /api/v1/pause": lambda c: c.pause.get(),
-    "PUT /api/v1/pause": lambda c: c.pause.begin("why", AT),
+    "PUT /api/v1/pause": lambda c: c.pause.begin("why", AT, if_match=1),
     "GET /api/v1/concurrency-groups": lambda c: c.concurrency_groups.list(),
     "PUT /api/v1/concurrency-groups": lambda c: c.concurrency_groups.put({"a": 1}),
     "GET /api/v1/handlers": lambda c: c.handlers.list(q="x"),

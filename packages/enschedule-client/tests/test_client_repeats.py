@@ -12,7 +12,7 @@ from enschedule_client import Client
 from enschedule_client.call import Caller
 from enschedule_client.runs import Runs
 from enschedule_client.schedules import Schedules
-from enschedule_client.system import Triggers, Views
+from enschedule_client.system import EverythingPaused, Triggers, Views
 from enschedule_core import errors
 
 PROBLEM = "application/problem+json"
@@ -83,6 +83,9 @@ BUSY = {"Retry_After": "2"}
         (lambda c: Runs(c).retry(1, idempotency_key="k"), BROKEN, True),
         (lambda c: Triggers(c).preview("hourly"), BROKEN, True),
         (lambda c: Schedules(c).actions("pause", where={}), BROKEN, True),
+        (lambda c: Schedules(c).actions("pause", ids=["x"], pause_at=[]), BROKEN, False),
+        (lambda c: EverythingPaused(c).begin(), BROKEN, True),
+        (lambda c: EverythingPaused(c).begin(if_match=3), BROKEN, False),
         (lambda c: Schedules(c).actions("delete", where={}), REFUSED, True),
         (lambda c: Schedules(c).actions("delete", where={}), BROKEN, False),
         (lambda c: Schedules(c).actions("run", ids=["x"]), BROKEN, False),

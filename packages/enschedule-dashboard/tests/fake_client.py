@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from fake_data import NOW, ZONE, Json, at, handler, run, runs, schedule, schedules, worker
 
 from enschedule_core.clock import format_instant, from_micros, parse_instant, to_micros
-from enschedule_core.errors import Conflict, FieldError, InvalidInput, InvalidTrigger, NotFound, Unauthenticated
+from enschedule_core.errors import (
+    Conflict,
+    FieldError,
+    InvalidInput,
+    InvalidTrigger,
+    NotFound,
+    StaleRevision,
+    Unauthenticated,
+)
 from enschedule_core.lines import Chunk, Reader
 from enschedule_core.printed import plain
 
@@ -64,6 +73,10 @@ class World:
         self.read_only = False
         self.needs_key = False
         self.paused: Json | None = None
+        self.pause_revision = 0
+        self.continues = False
+        self.pause_at: str | None = None
+        self.meanwhile: Callable[[], None] | None = None
         self.database_bytes = 48_000_000
         self.down: Exception | None = None
         checks = [{"name": name, "ok": True, "detail": ""} for name in ("database", "engine", "handlers")]
@@ -121,7 +134,29 @@ class Schedules:
         key = sort.lstrip("-")
         if key in {"id", "title"}:
             found.sort(key=lambda s: s[key].lower(), reverse=sort.startswith("-"))
+        if filters.get("by"):
+            return self._grouped(found, filters["by"], self.world.continues)
         return page(found, filters.get("limit"), filters.get("cursor"))
+
+    @staticmethod
+    def _grouped(found: Any, by: str, continues: bool) -> Json:
+        """Return all on one page; ``continues`` is what the first group says of itself."""
+        under: dict[Any, Any] = {}
+        for one in found:
+            for name in [one["handler"]["id"]] if by == "handler" else one["tags"] or [None]:
+                under.setdefault(name, []).append(one)
+        names = sorted(under, key=lambda name: (name is None, name))
+        more = 100 if continues else 0
+        groups = [
+            {
+                "name": name,
+                "count": len(under[name]) + more,
+                "shown": len(under[name]),
+                "continues": continues and not at,
+            }
+            for at, name in enumerate(names)
+        ]
+        return {"items": [one for name in names for one in under[name]], "groups": groups, "next_cursor": None}
 
     def _matching(self, filters: Json) -> Any:
         found = [*self.world.schedules.values()]
@@ -155,14 +190,21 @@ class Schedules:
         done, failed = [], []
         for id in chosen[start:end]:
             try:
-                if action == "resume":
-                    self.resume(id, more.get("missed", "skip"))
-                elif action == "pause":
-                    self.pause(id, more.get("reason"))
+                if action in ("pause", "resume"):
+                    before = self._find(id)["pause"]
+                    if more.get("pause_at") is not None and (before and before["at"]) not in (
+                        more["pause_at"] or [None]
+                    ):
+                        raise StaleRevision(f"{id} is paused otherwise.")
+                    if action == "resume":
+                        now = self.resume(id, more.get("missed", "skip"))
+                    else:
+                        now = self.pause(id, more.get("reason"), more.get("until"))
+                    done.append({"id": id, "pause_before": before, "pause": now["pause"]})
                 else:
                     getattr(self, action)(id)
-                done.append({"id": id})
-            except (NotFound, Conflict) as problem:
+                    done.append({"id": id})
+            except (NotFound, Conflict, StaleRevision) as problem:
                 failed.append({"id": id, "code": problem.code, "detail": problem.detail, "hint": None})
         return {"done": done, "failed": failed, "next_cursor": str(end) if end < len(chosen) else None}
 
@@ -246,18 +288,25 @@ class Schedules:
         self.world.runs = {made["id"]: made, **self.world.runs}
         return copy.deepcopy(made)
 
-    def pause(self, id: str, reason: str | None = None, until: Any = None) -> Json:
+    def _check_seen(self, id: str, pause_at: Any) -> None:
+        found = self._find(id)
+        if pause_at is not ... and pause_at != (found["pause"] and found["pause"]["at"]):
+            raise StaleRevision(f"{id} is paused otherwise.", extra={"current": self.get(id)})
+
+    def pause(self, id: str, reason: str | None = None, until: Any = None, *, pause_at: Any = ...) -> Json:
+        self._check_seen(id, pause_at)
         self.world.note("schedules.pause", id, reason, until)
         self._find(id).update(
             paused=True,
             status="paused",
             next=[],
             due_at=None,
-            pause={"reason": reason, "until": until, "by": "ada", "at": at()},
+            pause={"reason": reason, "until": until, "by": "ada lovelace", "at": self.world.pause_at or at()},
         )
         return self.get(id)
 
-    def resume(self, id: str, missed: str = "skip") -> Json:
+    def resume(self, id: str, missed: str = "skip", *, pause_at: Any = ...) -> Json:
+        self._check_seen(id, pause_at)
         self.world.note("schedules.resume", id, missed)
         self._find(id).update(
             paused=False, status="scheduled", pause=None, due_at=at(seconds=60), next=[at(seconds=60)]
@@ -632,9 +681,17 @@ class Others:
     def get_pause(self) -> Json:
         self.world.note("pause.get")
         nobody = {"paused": False, "reason": None, "until": None, "by": None, "at": None, "slots": 0}
-        return self.world.paused or nobody
+        return {**(self.world.paused or nobody), "revision": self.world.pause_revision}
 
-    def begin_pause(self, reason: str | None = None, until: str | None = None) -> Json:
+    def _match_pause(self, if_match: int | None) -> None:
+        if self.world.meanwhile is not None:
+            self.world.meanwhile()
+        if if_match is not None and if_match != self.world.pause_revision:
+            raise StaleRevision("Paused otherwise.", extra={"current": self.get_pause()})
+        self.world.pause_revision += 1
+
+    def begin_pause(self, reason: str | None = None, until: str | None = None, if_match: int | None = None) -> Json:
+        self._match_pause(if_match)
         self.world.note("pause.begin", reason)
         self.world.paused = {
             "paused": True,
@@ -644,10 +701,11 @@ class Others:
             "at": at(seconds=-60),
             "slots": 18,
         }
-        return self.world.paused
+        return self.get_pause()
 
-    def end_pause(self) -> Json:
-        self.world.note("pause.end")
+    def end_pause(self, missed: str = "skip", if_match: int | None = None) -> Json:
+        self._match_pause(if_match)
+        self.world.note("pause.end", missed)
         self.world.paused = None
         return self.get_pause()
 

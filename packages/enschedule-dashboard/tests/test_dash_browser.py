@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fake_client import NOW, FakeClient, World, worker
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from werkzeug.serving import make_server
 
-from enschedule_core.errors import WorkerUnreachable
+from enschedule_core.errors import RateLimited, WorkerUnreachable
 from enschedule_dashboard.app import create_app
 from enschedule_dashboard.settings import DashboardSettings
 
@@ -107,19 +108,65 @@ def test_the_clock_counts_on_and_relative_times_stay_true(page: Page):
     expect(due).to_have_text("in 52 s")
 
 
+def counts_down(page: Page, place: Locator) -> None:
+    """Expect that the seconds of a next try grow fewer."""
+    expect(place).to_contain_text(re.compile(r"Trying again in \d s\."))
+    before = place.inner_text()
+    page.clock.run_for(1000)
+    expect(place).not_to_have_text(before)
+
+
 def test_a_worker_that_goes_away_is_said_and_leaves_the_page_standing(browser: Browser, site: str, world: World):
     with opened(browser, site, []) as context:
         page = context.new_page()
         page.goto("/schedules")
         world.down = WorkerUnreachable("The worker at http://worker:8080 does not answer.")
         page.clock.run_for(2500)
-        expect(page.locator("#stale")).to_contain_text("Trying again in 4 s")
+        counts_down(page, page.locator("#stale"))
         expect(page.get_by_text("Invoice export")).to_be_visible()
         page.reload()
         expect(page.get_by_role("heading", level=1)).to_have_text("The worker at http://worker:8080 does not answer.")
+        counts_down(page, page.locator("[data-retry]"))
         world.down = None
         page.clock.run_for(6000)
         expect(page.get_by_role("heading", level=1)).to_have_text("Schedules")
+
+
+def test_what_was_sent_too_often_counts_down_and_waits_to_be_sent_again(browser: Browser, site: str, world: World):
+    with opened(browser, site, []) as context:
+        page = context.new_page()
+        page.goto("/schedules/check-shop")
+        world.down = RateLimited("Too many requests.", extra={"retry_after_seconds": 62})
+        page.get_by_role("button", name="Run now").click()
+        expect(page.locator("[data-retry]")).to_have_text(re.compile(r"^Try again in 1 min 0\d s\.$"))
+        page.clock.run_for(5000)
+        expect(page.locator("[data-retry]")).to_have_text(re.compile(r"^Try again in 5\d s\.$"))
+        page.clock.run_for(60_000)
+        expect(page.locator("[data-retry]")).to_have_text("It can be tried again now.")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Too many requests.")
+
+
+def test_a_schedule_under_two_tags_is_ticked_in_both_and_counted_once(page: Page, world: World):
+    world.schedules["check-shop"]["tags"] = ["checks", "shop"]
+    page.goto("/schedules?by=tag")
+    boxes = page.locator('#list input[value="check-shop"]')
+    expect(boxes).to_have_count(2)
+    boxes.first.check()
+    expect(boxes.last).to_be_checked()
+    expect(page.locator("[data-picked]")).to_have_text("1 selected")
+    boxes.last.uncheck()
+    expect(boxes.first).not_to_be_checked()
+
+
+def test_a_form_that_is_too_large_is_not_sent(page: Page):
+    page.goto("/schedules/new?handler=log-job")
+    page.get_by_label("Title").fill("Large")
+    page.evaluate("document.querySelector('[data-editor]').dataset.most = '2000'")
+    page.get_by_label("Message").fill("x" * 3000)
+    page.get_by_role("button", name="Save Ctrl ↵").or_(page.locator("[data-save]")).first.click()
+    expect(page.get_by_role("alert")).to_contain_text("a form may have 0.0 MB. Nothing was sent.")
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.get_by_label("Title")).to_have_value("Large")
 
 
 def test_a_switch_works_in_its_place_and_can_be_undone(page: Page, world: World):

@@ -79,7 +79,10 @@ def test_saving_sends_what_was_typed_and_shows_the_schedule(pages: Any, world: W
 def test_save_and_run_goes_to_the_run(pages: Any, world: World) -> None:
     answer = pages.post("/schedules/new", data=FORM | {"action": "save_run"})
     assert asked(world, "schedules.run")[0][1] == "check-web-shop"
-    assert re.fullmatch(r"/runs/\d+", answer.location)
+    (number,) = re.fullmatch(r"/runs/(\d+)", answer.location).groups()
+    notice = pages.get(answer.location).text.partition('id="notices"')[2]
+    assert "Check web shop is saved, and runs now." in notice
+    assert f'<a href="/runs/{number}">Open run {int(number):,}</a>' in notice
 
 
 def test_an_error_of_the_api_stands_at_its_field_and_nothing_typed_is_lost(pages: Any) -> None:

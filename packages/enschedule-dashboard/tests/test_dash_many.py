@@ -41,6 +41,44 @@ class TestSchedules:
         assert pages.post("/schedules/actions", undo).status_code == 303
         assert not any(world.schedules[id]["paused"] for id in ids)
 
+    def test_what_was_paused_before_is_not_resumed_by_an_undo(self, pages: Pages, world: World) -> None:
+        pages.post("/schedules/actions", {"action": "pause", "id": ["check-shop", "vacuum-db"], "next": "/schedules"})
+        text = pages.text("/schedules").partition('id="notices"')[2]
+        assert "Undo for 1" in text
+        assert fields(text, "/schedules/actions")["ids"] == "check-shop"
+
+    def test_an_undo_leaves_what_somebody_has_paused_anew(self, pages: Pages, world: World) -> None:
+        ids = ["check-shop", "check-login"]
+        pages.post("/schedules/actions", {"action": "pause", "id": ids, "next": "/schedules"})
+        undo = fields(pages.text("/schedules").partition('id="notices"')[2], "/schedules/actions")
+        world.schedules["check-login"]["pause"] |= {"by": "bob", "at": "2026-11-23T13:33:00Z"}
+        pages.post("/schedules/actions", undo)
+        assert [world.schedules[id]["paused"] for id in ids] == [False, True]
+        assert "Resumed 1 schedule. 1 was refused: check-login: check-login is paused" in pages.text("/schedules")
+
+    def test_after_a_resume_only_what_was_paused_is_paused_again_for_its_reason(
+        self, pages: Pages, world: World
+    ) -> None:
+        reason = world.schedules["vacuum-db"]["pause"]["reason"]
+        form = {"action": "resume", "id": ["check-shop", "vacuum-db"], "sure": "1", "missed": "skip"}
+        pages.post("/schedules/actions", form | {"next": "/schedules"})
+        text = pages.text("/schedules").partition('id="notices"')[2]
+        assert ">Pause it again</button>" in text
+        undo = fields(text, "/schedules/actions")
+        assert undo["ids"] == "vacuum-db"
+        pages.post("/schedules/actions", undo)
+        assert world.schedules["vacuum-db"]["pause"]["reason"] == reason
+        assert not world.schedules["check-shop"]["paused"]
+
+    def test_pauses_of_several_kinds_are_not_brought_back_at_once(self, pages: Pages, world: World) -> None:
+        pages.post("/schedules/check-shop/pause", {"reason": "another"})
+        form = {"action": "resume", "id": ["check-shop", "vacuum-db"], "sure": "1", "next": "/schedules"}
+        pages.get("/schedules")
+        pages.post("/schedules/actions", form)
+        text = pages.text("/schedules").partition('id="notices"')[2].partition("</div>")[0]
+        assert "Resumed 2 schedules." in text
+        assert "<form" not in text
+
     def test_deleting_asks_with_the_number_and_can_be_undone(self, pages: Pages, world: World) -> None:
         ids = ["check-shop", "check-login", "payroll"]
         text = pages.post("/schedules/actions", {"action": "delete", "id": ids, "next": "/schedules"}).text
@@ -200,7 +238,20 @@ class TestLists:
         text = pages.text("/schedules?by=handler")
         names = re.findall(r'<th colspan="10" scope="colgroup"><a href="/schedules\?handler=([^"]+)"', text)
         assert names == sorted({schedule["handler"]["id"] for schedule in world.schedules.values()})
-        assert "no tag" in pages.text("/schedules?by=tag") or all(s["tags"] for s in world.schedules.values())
+        world.schedules["check-shop"]["tags"] = ["checks", "shop"]
+        world.schedules["payroll"]["tags"] = []
+        text = pages.text("/schedules?by=tag")
+        assert 'id="s-check-shop@checks"' in text
+        assert 'id="s-check-shop@shop"' in text
+        assert "no tag" in text
+
+    def test_a_heading_counts_the_whole_group_and_says_where_it_goes_on(self, pages: Pages, world: World) -> None:
+        world.continues = True
+        headings = re.findall(r'<tr class="day-row">(.*?)</tr>', pages.text("/schedules?by=tag"))
+        name = re.search(r"\?tag=([^\"]+)\"", headings[0])[1]
+        count = sum(name in schedule["tags"] for schedule in world.schedules.values()) + 100
+        assert f'<span class="faint">{count}, continued</span>' in headings[0]
+        assert "continued" not in headings[1]
 
     def test_words_for_completion(self, pages: Pages) -> None:
         words = dict(pages.get("/lists/schedules/words.json").json)

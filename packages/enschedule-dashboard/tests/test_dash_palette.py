@@ -54,7 +54,12 @@ def test_an_action_is_a_form_that_works_without_script(pages: Pages, world: Worl
 
 def test_only_what_can_be_done_is_offered(pages: Pages, world: World) -> None:
     assert "Actions" not in hits(pages, "resume invoice")  # it is not paused
-    assert hits(pages, "resume vacuum")["Actions"] == ["Resume Vacuum database"]
+    assert hits(pages, "resume vacuum")["Actions"] == ["Resume Vacuum database…"]
+    assert "Actions" not in hits(pages, "resume everything")
+    pause = {"reason": None, "until": None, "by": "ada", "at": "2026-11-23T08:12:00Z"}
+    world.paused = pause | {"paused": True, "slots": 0}
+    assert hits(pages, "resume everything")["Actions"] == ["Resume everything…"]
+    world.paused = None
     assert hits(pages, "pause")["Actions"] == ["Pause everything"]
     world.permissions = ["read"]
     assert "Actions" not in hits(pages, "run invoice")

@@ -196,6 +196,7 @@ def test_a_group_owns_a_schedule_that_others_do_not_see(ada: Browser, server: Se
     ada.send("/schedules/new?handler=log-job", "/schedules/new", owner_group="ops", **form, **{"data/message": "hi"})
     assert ada.path == "/schedules/ops-only"
     assert "<dt>Group</dt><dd>ops</dd>" in ada.get("/schedules/ops-only")
+    assert '1<span class="on-phone"> schedule</span>' in ada.get("/admin/groups")
     vera, olaf = server.browser(), server.browser()
     vera.log_in("vera")
     olaf.log_in("olaf")
@@ -216,7 +217,13 @@ def test_a_key_is_shown_once_and_revoked(ada: Browser, server: Server) -> None:
     assert client.me()["actor"]["name"] == "deploys"
     assert key not in ada.get("/admin/keys")
     prefix = key[:22]
-    assert "is revoked" in ada.send("/admin/keys", f"/admin/keys/{prefix}/revoke")
+    assert f'href="/admin/keys/{prefix}/revoke"' in ada.get("/admin/keys")
+    asked = ada.get(f"/admin/keys/{prefix}/revoke")
+    assert "Revoke the key deploys?" in asked
+    assert "It was last used" in asked
+    assert client.me()["actor"]["name"] == "deploys"  # that it was asked revokes nothing
+    ada.get("/admin/keys/ensk_operator_nothing/revoke", 404)
+    assert "is revoked" in ada.send(f"/admin/keys/{prefix}/revoke", f"/admin/keys/{prefix}/revoke")
     with pytest.raises(Exception, match="was revoked"):
         client.me()
     assert "name: " in ada.send("/admin/keys", "/admin/keys", 422, name="", role="operator")
@@ -253,7 +260,9 @@ def test_a_key_of_ones_own_offers_no_role_above_ones_own(ada: Browser, server: S
     assert "<option>editor</option>" not in page
     made = olaf.send("/profile", "/profile/keys", name="mine", role="operator")
     (key,) = re.findall(r"ensk_operator_[\w-]{43}[0-9a-f]{8}", made)
-    assert "mine" in olaf.send("/profile", f"/profile/keys/{key[:22]}/revoke")
+    asking = f"/profile/keys/{key[:22]}/revoke"
+    assert f'href="{asking}" aria-label="Revoke mine…"' in olaf.get("/profile")
+    assert "mine" in olaf.send(asking, asking)
 
 
 def test_the_audit_tells_in_words_and_is_filtered(ada: Browser, server: Server) -> None:

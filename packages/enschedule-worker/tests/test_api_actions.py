@@ -223,3 +223,36 @@ def test_the_id_of_the_route_is_nobodys(api: Any) -> None:
     response = api.ask("GET", "schedules/actions")
     assert (response.status_code, response.headers["Allow"]) == (405, "OPTIONS, POST")
     assert api.field("POST", "schedules", {**LOG, "id": "actions"})["field"] == "id"
+
+
+class TestSeenPauses:
+    """``pause_at``: who takes a pause back, or pauses again, does it to what they have seen."""
+
+    def test_one_schedule(self, api: Any, hourly: Any) -> None:
+        began = api.ok("POST", "schedules/hourly/pause", {"reason": "move", "pause_at": None})["pause"]["at"]
+        again = api.refused(412, "POST", "schedules/hourly/pause", {"reason": "other", "pause_at": None})
+        assert again["detail"] == f"hourly is paused by local since {began}: “move”."
+        assert again["current"]["pause"]["reason"] == "move"
+        other = "2026-11-24T11:00:00Z"
+        api.refused(412, "POST", "schedules/hourly/resume", {"pause_at": other})
+        assert api.ok("POST", "schedules/hourly/resume", {"pause_at": began})["paused"] is False
+        gone = api.refused(412, "POST", "schedules/hourly/resume", {"pause_at": began})
+        assert gone["detail"] == "hourly is not paused any more."
+        assert api.field("POST", "schedules/hourly/resume", {"pause_at": "today"})["field"] == "pause_at"
+
+    def test_many_say_what_there_was_before_and_are_refused_one_by_one(self, api: Any, hourly: Any) -> None:
+        api.ok("PUT", "schedules/daily", {"handler": "echo", "schedule": "every day at 2 am"})
+        api.ok("POST", "schedules/daily/pause", {"reason": "theirs"})
+        both = {"action": "pause", "ids": ["hourly", "daily"], "reason": "mine"}
+        only = api.ok("POST", "schedules/actions", both | {"pause_at": []})
+        assert [one["id"] for one in only["done"]] == ["hourly"]
+        assert [(one["id"], one["code"]) for one in only["failed"]] == [("daily", "stale_revision")]
+        assert (only["done"][0]["pause_before"], only["done"][0]["pause"]["reason"]) == (None, "mine")
+        began = only["done"][0]["pause"]["at"]
+        assert began == api.ok("GET", "schedules/hourly")["pause"]["at"]
+        assert api.ok("POST", "schedules/actions", both)["done"][1]["pause_before"]["reason"] == "theirs"
+        resume = {"action": "resume", "ids": ["hourly", "daily"], "pause_at": ["2026-11-24T11:00:00Z"]}
+        assert api.ok("POST", "schedules/actions", resume)["done"] == []
+        found = api.ok("POST", "schedules/actions", resume | {"pause_at": [began]})["done"]
+        assert [(one["pause_before"]["reason"], one["pause"]) for one in found] == [("mine", None)] * 2
+        assert api.field("POST", "schedules/actions", {"action": "run", "ids": ["daily"], "pause_at": []})

@@ -16,6 +16,7 @@ def test_everything_is_paused_and_goes_on(api: Any, hourly: Any) -> None:
         "by": "local",
         "at": "2026-11-24T12:00:00Z",
         "slots": 0,
+        "revision": 1,
     }
     assert api.ok("GET", "pause") == found
     for path, body in (("schedules/hourly/runs", {}), ("runs", {"handler": "echo"})):
@@ -24,6 +25,28 @@ def test_everything_is_paused_and_goes_on(api: Any, hourly: Any) -> None:
         assert "/api/v1/pause" in problem["hint"]
     assert api.ok("PUT", "pause", {"paused": False, "missed": "latest"})["paused"] is False
     assert api.ok("POST", "schedules/hourly/runs")["status"] == "queued"
+
+
+def test_who_has_seen_another_pause_of_everything_neither_replaces_nor_lifts_it(api: Any) -> None:
+    def put(body: dict[str, Any], revision: int) -> Any:
+        return api.ask("PUT", "pause", body, headers={"If-Match": f'"{revision}"'})
+
+    first = put({"paused": True, "reason": "database move"}, 0)
+    assert (first.status_code, first.headers["ETag"]) == (200, '"1"')
+    second = put({"paused": True, "reason": "upgrade"}, 0)
+    assert second.status_code == 412
+    assert second.json["detail"].startswith(
+        "Everything is paused by local since 2026-11-24T12:00:00Z: “database move”."
+    )
+    assert second.json["current"] == api.ok("GET", "pause") == first.json
+    assert put({"paused": True, "reason": "upgrade"}, 1).json["reason"] == "upgrade"
+    assert put({"paused": False}, 1).status_code == 412
+    assert api.ok("GET", "pause")["paused"] is True
+    assert put({"paused": False}, 2).json["revision"] == 3
+    gone = put({"paused": False}, 2)
+    assert gone.json["detail"].startswith("Nothing is paused as a whole any more.")
+    assert api.ok("PUT", "pause", {"paused": True})["revision"] == 4
+    assert put({"paused": True}, "x").status_code == 422
 
 
 @pytest.mark.parametrize(

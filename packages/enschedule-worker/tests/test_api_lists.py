@@ -88,3 +88,74 @@ def test_the_slots_that_a_pause_has_cost_are_counted(shop: Any, clock: Any) -> N
     assert shop.ok("GET", "schedules/plain/diagnosis")["missed_slots"] == 5
     shop.ok("POST", "schedules/plain/resume")
     assert shop.ok("GET", "schedules/plain/diagnosis")["missed_slots"] == 0
+
+
+class TestGroups:
+    """``by``: group after group, whole where it fits on a page."""
+
+    @pytest.fixture
+    def many(self, api: Any) -> Any:
+        tags = {"c1": ["red"], "c2": ["blue", "red"], "c3": [], "c4": ["red"], "c5": ["blue"], "c6": ["aqua"]}
+        for id, own in tags.items():
+            api.ok("PUT", f"schedules/{id}", {**LOG, "tags": own})
+        api.ok("PUT", "schedules/hand", {"handler": "echo", "tags": ["red"]})
+        return api
+
+    def pages(self, api: Any, query: str) -> list[list[tuple[Any, ...]]]:
+        """Return the groups of every page: name, count, the ids shown, and whether it continues."""
+        found, cursor = [], ""
+        while True:
+            page = api.ok("GET", f"schedules?{query}{cursor}")
+            items = iter(ids(page))
+            found.append(
+                [
+                    (one["name"], one["count"], [next(items) for _ in range(one["shown"])], one["continues"])
+                    for one in page["groups"]
+                ]
+            )
+            assert next(items, None) is None
+            if page["next_cursor"] is None:
+                return found
+            cursor = f"&cursor={page['next_cursor']}"
+
+    def test_a_schedule_is_under_each_of_its_tags(self, many: Any) -> None:
+        (page,) = self.pages(many, "by=tag&sort=id")
+        assert page == [
+            ("aqua", 1, ["c6"], False),
+            ("blue", 2, ["c2", "c5"], False),
+            ("red", 4, ["c1", "c2", "c4", "hand"], False),
+            (None, 1, ["c3"], False),
+        ]
+
+    def test_a_group_that_fits_begins_a_page_and_a_larger_one_is_continued(self, many: Any) -> None:
+        assert self.pages(many, "by=tag&sort=id&limit=4") == [
+            [("aqua", 1, ["c6"], False), ("blue", 2, ["c2", "c5"], False)],
+            [("red", 4, ["c1", "c2", "c4", "hand"], False)],
+            [(None, 1, ["c3"], False)],
+        ]
+        assert self.pages(many, "by=tag&sort=-id&limit=3") == [
+            [("aqua", 1, ["c6"], False), ("blue", 2, ["c5", "c2"], False)],
+            [("red", 4, ["hand", "c4", "c2"], False)],
+            [("red", 4, ["c1"], True), (None, 1, ["c3"], False)],
+        ]
+
+    @pytest.mark.parametrize("by", ["tag", "handler"])
+    def test_pages_of_any_size_say_the_same_in_every_order(self, many: Any, by: str) -> None:
+        for sort in ("due_at", "-due_at", "title", "-title", "last_run", "-last_run"):
+            (whole,) = self.pages(many, f"by={by}&sort={sort}")
+            flat = [(name, id) for name, _, shown, _ in whole for id in shown]
+            for limit in (1, 3):
+                parts = self.pages(many, f"by={by}&sort={sort}&limit={limit}")
+                assert [(name, id) for page in parts for name, _, shown, _ in page for id in shown] == flat
+            if sort.lstrip("-") == "due_at" and by == "tag":  # what is never due comes last either way
+                assert {name: shown for name, _, shown, _ in whole}["red"][-1] == "hand"
+
+    def test_counts_are_of_what_matches_and_a_cursor_is_of_its_grouping(self, many: Any) -> None:
+        (page,) = self.pages(many, "by=handler&tag=red&sort=id")
+        assert page == [("echo", 1, ["hand"], False), ("log-job", 3, ["c1", "c2", "c4"], False)]
+        (page,) = self.pages(many, "by=tag&tag=red&q=c&status=scheduled&sort=id")
+        assert page == [("blue", 1, ["c2"], False), ("red", 3, ["c1", "c2", "c4"], False)]
+        cursor = many.ok("GET", "schedules?by=tag&limit=1")["next_cursor"]
+        assert many.field("GET", f"schedules?by=handler&limit=1&cursor={cursor}")["field"] == "cursor"
+        assert many.field("GET", "schedules?by=colour")["message"] == "Must be one of: tag, handler."
+        assert "groups" not in many.ok("GET", "schedules")

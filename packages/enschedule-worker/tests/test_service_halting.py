@@ -12,7 +12,7 @@ from engine_kit import ACTOR, DAY_SECONDS, NOON, World, going_on, minutes
 from enschedule_core.clock import from_micros
 from enschedule_core.errors import Conflict
 from enschedule_worker.service import diagnosis, forecast, halting, runs, stats
-from enschedule_worker.store import halt
+from enschedule_worker.store import halt, state
 
 MakeWorld = Callable[..., World]
 
@@ -177,7 +177,8 @@ def test_pausing_again_changes_reason_and_end_and_keeps_who_began(world: World) 
     world.advance(60)
     again = stop(world, reason="two")
     assert (again["at"], again["by"], again["reason"]) == ("2026-11-24T12:00:00Z", "ada", "two")
-    assert go_on(world) == {"paused": False, "reason": None, "until": None, "by": None, "at": None, "slots": 0}
+    nobody = {"paused": False, "reason": None, "until": None, "by": None, "at": None, "slots": 0}
+    assert go_on(world) == nobody | {"revision": 3}
     assert go_on(world)["paused"] is False
 
 
@@ -201,6 +202,22 @@ def test_only_one_lifts_it(make_world: MakeWorld) -> None:
     with world.database.write() as tx:
         assert halt.end(tx, at=tx.now) is not None
         assert halt.end(tx, at=tx.now) is None
+
+
+def test_of_two_at_one_moment_only_one_begins_it(make_world: MakeWorld) -> None:
+    world = make_world()
+    with world.database.write() as tx:
+        mine, theirs = halt.Halt(tx.now, "ada", "mine", revision=1), halt.Halt(tx.now, "bob", "theirs", revision=1)
+        assert halt.begin(tx, mine, instead_of=None)
+        assert not halt.begin(tx, theirs, instead_of=None)
+        assert halt.current(tx) == mine
+
+
+def test_a_pause_that_an_older_program_has_stored_is_changed_and_lifted(make_world: MakeWorld) -> None:
+    world = make_world()
+    with world.database.write() as tx:
+        state.put(tx, "pause", f'{{"at": {tx.now}, "by": "ada", "reason": null}}')
+    assert (stop(world, reason="move")["reason"], go_on(world)["revision"]) == ("move", 2)
 
 
 def planned(world: World) -> list[str]:

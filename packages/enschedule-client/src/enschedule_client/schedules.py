@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias, TypedDict, Unpack, cast
 
 from enschedule_client.call import Call, Repeat, instant, segment
 from enschedule_client.resources import Resource, if_match_header, to_the_end, wire_filter
@@ -19,6 +20,7 @@ from enschedule_core.wire.types import (
     Schedule,
     ScheduleActions,
     ScheduleCounts,
+    SchedulePage,
     Skip,
     TagCount,
 )
@@ -45,12 +47,13 @@ class ScheduleFilters(ScheduleWhere, total=False):
 
     ``limit`` is 1 to 200 (default 50). ``q`` searches id, title and handler id. ``sort`` is ``id``,
     ``title``, ``due_at`` or ``last_run``, descending with ``-`` in front. ``failing`` goes by
-    ``failing_since``, whatever the status is right now.
+    ``failing_since``, whatever the status is right now. With ``by`` (``tag``, ``handler``) they come in groups.
     """
 
     limit: int | None
     cursor: str | None
     sort: str | None
+    by: str | None
 
 
 class ActOptions(TypedDict, total=False):
@@ -61,7 +64,21 @@ class ActOptions(TypedDict, total=False):
     reason: str | None
     until: datetime | str | None
     missed: Missed | None
+    pause_at: Sequence[datetime | str] | None
     idempotency_key: str | None
+
+
+class AnyPause(Enum):
+    """What stands for a pause of which nothing was seen."""
+
+    ANY = "any"
+
+
+ANY_PAUSE: Final = AnyPause.ANY
+
+
+def _seen(pause_at: datetime | str | AnyPause | None) -> dict[str, str | None]:
+    return {} if isinstance(pause_at, AnyPause) else {"pause_at": instant(pause_at, "pause_at")}
 
 
 class Schedules(Resource):
@@ -72,9 +89,9 @@ class Schedules(Resource):
     worker refuses.
     """
 
-    def list(self, **filters: Unpack[ScheduleFilters]) -> Page[Schedule]:
+    def list(self, **filters: Unpack[ScheduleFilters]) -> SchedulePage:
         """Return one page of schedules."""
-        return cast("Page[Schedule]", self._get("schedules", filters))
+        return cast("SchedulePage", self._get("schedules", filters))
 
     def each(self, **filters: Unpack[ScheduleFilters]) -> Iterator[Schedule]:
         """Yield every schedule that matches, fetching pages (of ``limit``) as they are needed."""
@@ -145,15 +162,29 @@ class Schedules(Resource):
         reason: str | None = None,
         until: datetime | str | None = None,
         if_match: int | str | None = None,
+        *,
+        pause_at: datetime | str | AnyPause | None = ANY_PAUSE,
     ) -> Schedule:
-        """Stop firing, until an instant or until :meth:`resume`."""
+        """Stop firing, until an instant or until :meth:`resume`; for a paused one, reason and end are replaced.
+
+        ``pause_at`` is the ``pause["at"]`` that was seen, ``None`` for one that was not paused:
+        :class:`~enschedule_core.errors.StaleRevision` where that is different by now.
+        """
         given = {"reason": reason, "until": instant(until, "until")}
-        body = {name: value for name, value in given.items() if value is not None}
+        body = {name: value for name, value in given.items() if value is not None} | _seen(pause_at)
         return cast("Schedule", self._post(_path(id, "pause"), body, if_match=if_match))
 
-    def resume(self, id: str, missed: Missed = "skip", if_match: int | str | None = None) -> Schedule:
-        """Fire again; ``missed`` says what becomes of the slots that passed meanwhile."""
-        return cast("Schedule", self._post(_path(id, "resume"), {"missed": missed}, if_match=if_match))
+    def resume(
+        self,
+        id: str,
+        missed: Missed = "skip",
+        if_match: int | str | None = None,
+        *,
+        pause_at: datetime | str | AnyPause | None = ANY_PAUSE,
+    ) -> Schedule:
+        """Fire again; ``missed`` says what becomes of the slots that passed meanwhile, ``pause_at`` as for pause."""
+        body = {"missed": missed} | _seen(pause_at)
+        return cast("Schedule", self._post(_path(id, "resume"), body, if_match=if_match))
 
     def actions(
         self,
@@ -165,14 +196,16 @@ class Schedules(Resource):
         reason: str | None = None,
         until: datetime | str | None = None,
         missed: Missed | None = None,
+        pause_at: Sequence[datetime | str] | None = None,
         idempotency_key: str | None = None,
     ) -> ScheduleActions:
         """Do one thing to many schedules: to ``ids``, or to those that ``where`` chooses (``{}``: all of them).
 
         One request does at most 1,000, and stops after some seconds: ask again with ``cursor=next_cursor``, or use
         :meth:`act`. What is refused for one schedule stands in ``failed``. ``reason`` and ``until`` belong to a pause,
-        ``missed`` to resume; ``restore`` needs ``ids``; with an ``idempotency_key``, ``run`` starts one run of each,
-        however often it is sent.
+        ``missed`` to resume; with ``pause_at``, either refuses what has another pause than those that began then, and
+        with ``[]`` what has one; ``restore`` needs ``ids``; with an ``idempotency_key``, ``run`` starts one run of
+        each, however often it is sent.
         """
         given = {
             "action": action,
@@ -182,8 +215,9 @@ class Schedules(Resource):
             "reason": reason,
             "until": instant(until, "until"),
             "missed": missed,
+            "pause_at": None if pause_at is None else [instant(at, "pause_at") for at in pause_at],
         }
-        harmless = action in {"pause", "resume"}
+        harmless = action in {"pause", "resume"} and pause_at is None
         answer = self._act("schedules/actions", given, harmless=harmless, idempotency_key=idempotency_key)
         return cast("ScheduleActions", answer)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from enschedule_client.call import Call, Repeat, instant, segment
-from enschedule_client.resources import Resource
+from enschedule_client.resources import Resource, if_match_header
 from enschedule_client.schedules import Missed
 from enschedule_core.wire.types import (
     ConcurrencyGroup,
@@ -69,21 +69,30 @@ class EverythingPaused(Resource):
         """Return whether everything is paused, by whom, why, and how many slots have passed since."""
         return cast("PauseOfAll", self._get("pause"))
 
-    def begin(self, reason: str | None = None, until: datetime | str | None = None) -> PauseOfAll:
-        """Fire, claim and start nothing more, until an instant or until :meth:`end`; what runs goes on."""
-        given = {"reason": reason, "until": instant(until, "until")}
-        return self._put({"paused": True} | {name: value for name, value in given.items() if value is not None})
+    def begin(
+        self, reason: str | None = None, until: datetime | str | None = None, if_match: int | str | None = None
+    ) -> PauseOfAll:
+        """Fire, claim and start nothing more, until an instant or until :meth:`end`; what runs goes on.
 
-    def end(self, missed: Missed = "skip") -> PauseOfAll:
+        ``if_match`` is the ``revision`` that was seen: :class:`~enschedule_core.errors.StaleRevision` where somebody
+        else has paused everything, or resumed it, since. Without it, reason and end of a pause are replaced.
+        """
+        given = {"reason": reason, "until": instant(until, "until")}
+        body = {"paused": True} | {name: value for name, value in given.items() if value is not None}
+        return self._put(body, if_match)
+
+    def end(self, missed: Missed = "skip", if_match: int | str | None = None) -> PauseOfAll:
         """Let everything go on; ``missed`` says what becomes of the slots meanwhile.
 
         They are skipped, and recorded as that; or the ``latest`` of each schedule runs, or ``all`` of them, as many as
-        its catch-up policy allows.
+        its catch-up policy allows. ``if_match`` as for :meth:`begin`.
         """
-        return self._put({"paused": False} | ({} if missed == "skip" else {"missed": missed}))
+        return self._put({"paused": False} | ({} if missed == "skip" else {"missed": missed}), if_match)
 
-    def _put(self, body: Mapping[str, Any]) -> PauseOfAll:
-        return cast("PauseOfAll", self._caller.json(Call("PUT", "pause", body=body, repeat=Repeat.ALWAYS)))
+    def _put(self, body: Mapping[str, Any], if_match: int | str | None) -> PauseOfAll:
+        repeat = Repeat.ALWAYS if if_match is None else Repeat.NOT_ARRIVED
+        call = Call("PUT", "pause", body=body, headers=if_match_header(if_match), repeat=repeat)
+        return cast("PauseOfAll", self._caller.json(call))
 
 
 class ConcurrencyGroups(Resource):

@@ -8,12 +8,14 @@ for by the page in between, which sends itself on where scripts run.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask import request
 
 from enschedule_core.errors import InvalidInput
+from enschedule_core.wire.types import DoneRun, DoneSchedule, Pause
 from enschedule_dashboard.present import plural
 
 SHOWN = 6
@@ -141,11 +143,39 @@ def said(wanted: Wanted) -> str:
     return f"{text} {count}{': ' + wanted.refused[0] if wanted.refused else '.'}"
 
 
-def undo_of(wanted: Wanted, done: list[str]) -> dict[str, str] | None:
-    """Return the fields of a form that takes it back; ``None`` where nothing does, or they are too many to carry."""
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A button that takes back what was done: its label, and the fields of its form."""
+
+    label: str
+    fields: dict[str, str]
+
+
+def undo_of(wanted: Wanted, done: Sequence[DoneSchedule | DoneRun]) -> Undo | None:
+    """Return what takes it back; ``None`` where nothing does, or it is too much to carry.
+
+    Only what this action has changed is taken back, and as it is now: not a schedule that was paused before or ran
+    anyhow, nor (by ``pause_at``) a pause that somebody begins afterwards.
+    """
     if wanted.deed.undo is None or not done:
         return None
-    ids = ",".join(done)
-    if len(zlib.compress(ids.encode())) > _UNDO_BYTES:
+    changed, label, more = list(done), "Undo", {}
+    if wanted.action == "pause":
+        changed = [one for one in done if not one.get("pause_before")]
+        label = "Undo" if len(changed) == len(done) else f"Undo for {len(changed):,}"
+        more = {"pause_at": ",".join(dict.fromkeys(pause["at"] or "" for pause in _pauses(changed, "pause")))}
+    elif wanted.action == "resume":
+        changed = [one for one in done if one.get("pause_before")]
+        reasons = {(pause["reason"] or "", pause["until"] or "") for pause in _pauses(changed, "pause_before")}
+        if len(reasons) != 1:  # pauses of several kinds cannot be brought back at once
+            return None
+        label = "Pause them again" if len(changed) > 1 else "Pause it again"
+        more = {"pause_at": "", **dict(zip(("reason", "until"), reasons.pop(), strict=True))}
+    fields = {"action": wanted.deed.undo, "ids": ",".join(str(one["id"]) for one in changed), "sure": "1", **more}
+    if not changed or len(zlib.compress("".join(fields.values()).encode())) > _UNDO_BYTES:
         return None
-    return {"action": wanted.deed.undo, "ids": ids, "sure": "1"}
+    return Undo(label, fields)
+
+
+def _pauses(done: Sequence[Any], name: str) -> list[Pause]:
+    return [one[name] for one in done if one.get(name)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, get_flashed_messages
+from flask import flash, get_flashed_messages, request
 
 _CATEGORY = "notice"
 
@@ -46,7 +46,9 @@ def say(
 
 
 def notices() -> list[Notice]:
-    """Return and forget what has been said since the last page."""
+    """Return and forget what has been said since the last page; a page that only looks for what is new leaves it."""
+    if "X-Live" in request.headers:  # of another tab, which would throw it away
+        return []
     found: list[Any] = list(get_flashed_messages(category_filter=[_CATEGORY]))
     return [
         Notice(

@@ -13,6 +13,7 @@ from enschedule_client import Client
 from enschedule_core.errors import NotFound
 from enschedule_core.schedule import is_valid_id
 from enschedule_core.wire.types import RunDetail, Schedule
+from enschedule_dashboard import shell
 from enschedule_dashboard.filters import handler_url, run_url, schedule_url, to
 from enschedule_dashboard.shell import can
 from enschedule_dashboard.shell import pages as bar_pages
@@ -98,6 +99,8 @@ def _actions(client: Client, verb: str, rest: str) -> Iterator[Hit]:
     """What a verb does to the schedules that match the words after it."""
     if verb == "pause" and rest in ("", "everything") and can("operate", None):
         yield Hit("Pause everything", to("/everything/pause"), post=True)
+    if verb == "resume" and rest in ("", "everything") and can("operate", None) and shell.queue()["pause"]:
+        yield Hit("Resume everything…", to("/everything/resume"))
     if not rest or verb not in _VERBS or not can(_VERBS[verb]):
         return
     for schedule in client.schedules.list(q=rest, limit=MOST)["items"]:
@@ -149,6 +152,7 @@ def _action(verb: str, schedule: Schedule) -> Hit | None:
     if (verb, schedule["paused"]) in {("pause", True), ("resume", False)}:
         return None
     said = {"run": f"Run {title} now"}.get(verb, f"{verb.capitalize()} {title}")
-    if verb in ("run", "pause", "resume"):
+    if verb in ("run", "pause"):
         return Hit(said, schedule_url(id, verb), note=id, status=schedule["status"], post=True)
-    return Hit(f"{said}…" if verb == "delete" else said, schedule_url(id, verb), note=id, status=schedule["status"])
+    asks = verb in ("delete", "resume")  # a page that asks
+    return Hit(f"{said}…" if asks else said, schedule_url(id, verb), note=id, status=schedule["status"])

@@ -25,11 +25,18 @@ from enschedule_core.errors import (
     WorkerUnreachable,
     from_problem,
 )
-from enschedule_dashboard import session
+from enschedule_dashboard import session, voices
+from enschedule_dashboard.filters import viewer
+from enschedule_dashboard.present import size
+from enschedule_dashboard.security import MAX_FORM_BYTES
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+KEEPS_FORM = (Conflict, RateLimited, TooLarge, Unavailable)
+"""What a form says above its fields, so that nothing typed is lost: sent again, it may be taken."""
+_LONGEST_WAIT = 600
+"""Seconds; a page that is to wait for longer does not load itself again."""
 Answer = Response | tuple[Response | str, int] | tuple[Response | str, int, dict[str, str]]
 
 
@@ -43,6 +50,8 @@ class Way:
 
 def install(app: Flask) -> None:
     """Turn whatever goes wrong in ``app`` into a page, or into problem+json where a script asked."""
+    app.jinja_env.globals["most_bytes"] = MAX_FORM_BYTES
+    app.jinja_env.filters.update(retry_seconds=retry_seconds, said=said, way_out=way_out)
     app.register_error_handler(EnscheduleError, show)
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_http)
@@ -69,8 +78,27 @@ def show(error: EnscheduleError) -> Answer:
     return _page(error)
 
 
+def retry_seconds(error: EnscheduleError) -> int | None:
+    """Return after how many seconds it is worth while to ask again; ``None`` where that changes nothing."""
+    if not isinstance(error, Unavailable | RateLimited):
+        return None
+    asked = str(error.extra.get("retry_after_seconds") or error.extra.get("retry_after") or "")
+    given = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 0
+    return max(given, RETRY_SECONDS)
+
+
+def said(error: EnscheduleError) -> str:
+    """Return what is wrong, with the instants in it as the person reads them."""
+    return voices.readable(error.detail, viewer()) if "viewer" in g else error.detail
+
+
+def way_out(error: EnscheduleError) -> str:
+    """Return the hint of an error; nothing where it is for programs that use the API."""
+    return "" if error.hint is None or "/api/" in error.hint or "If-Match" in error.hint else error.hint
+
+
 def _page(error: EnscheduleError) -> Answer:
-    waits = isinstance(error, Unavailable)
+    seconds = retry_seconds(error)
     if isinstance(error, WorkerUnreachable):
         g.alone = True
     if "viewer" not in g:
@@ -79,13 +107,13 @@ def _page(error: EnscheduleError) -> Answer:
     page = render_template(
         "error.html",
         error=error,
-        waits=waits,
-        retry_seconds=RETRY_SECONDS,
+        seconds=seconds,
+        keeps_running=isinstance(error, Unavailable),
         ways=_ways(error),
         restore=_restorable(error),
-        reload=request.method == "GET" and waits,
+        reload=request.method == "GET" and seconds is not None and seconds <= _LONGEST_WAIT,
     )
-    headers = {"Retry-After": str(RETRY_SECONDS)} if waits else {}
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
     return page, error.status, headers
 
 
@@ -93,7 +121,7 @@ def _ways(error: EnscheduleError) -> list[Way]:
     section = request.path.strip("/").split("/", 1)[0]
     named = {"schedules": "All schedules", "runs": "All runs", "handlers": "All handlers", "workers": "All workers"}
     ways = [Way(named[section], f"/{section}")] if section in named else []
-    if isinstance(error, Conflict | StaleRevision | RateLimited) and request.method == "POST":
+    if isinstance(error, Conflict | StaleRevision | RateLimited | Unavailable) and request.method == "POST":
         target = session.safe_next(request.form.get("next"), "")
         ways = [Way("Back", target), *ways] if target else ways
     return [*ways, Way("Home", "/")]
@@ -123,9 +151,21 @@ def _show_http(error: HTTPException) -> Answer:
     known: dict[int, EnscheduleError] = {
         404: NotFound(f"There is no page {request.path}."),
         405: MethodNotAllowed(f"The page {request.path} does not take {request.method}."),
-        413: TooLarge("What was sent is larger than 2 MB."),
     }
+    if status == TooLarge.status:
+        return show(_too_large())
     return show(known.get(status) or from_problem(status, {"detail": error.description}))
+
+
+def _too_large() -> TooLarge:
+    """Return what is wrong with a form that was not even read."""
+    sent, most = request.content_length or 0, size(MAX_FORM_BYTES)
+    if sent <= MAX_FORM_BYTES:
+        return TooLarge("What was sent has more fields than any form here.")
+    return TooLarge(
+        f"What was sent has {size(sent)}, and a form may have {most}. Nothing was changed.",
+        hint="Go back to the form. Data as large as this belong to a file or an address that the handler reads.",
+    )
 
 
 def _show_unexpected(error: Exception) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 from enschedule_core.errors import Conflict, EnscheduleError, FieldError, InvalidInput
 from enschedule_core.schedule import slug
 from enschedule_core.wire.types import Handler, Schedule
-from enschedule_dashboard import comparing, forms, policies, policy_form, when_form
+from enschedule_dashboard import comparing, forms, policies, policy_form, problems, when_form
 from enschedule_dashboard.comparing import Difference
 from enschedule_dashboard.form_values import Posted
 from enschedule_dashboard.forms import DataForm
@@ -124,9 +124,9 @@ class ScheduleForm:
         return body
 
     def refuse(self, error: EnscheduleError) -> None:
-        """Put what the API refused at the fields it names, and the rest above the form.
+        """Put what the API refused at the fields it names, and the rest above the form: what was typed stays.
 
-        Raises ``error`` again where it is not about what was typed.
+        Raises ``error`` again where it is not about this form.
         """
         if isinstance(error, Conflict) and self.schedule is None:
             self._add("id", str(error))
@@ -136,6 +136,8 @@ class ScheduleForm:
                 self._add(found.field.partition(".")[0], found.message)
             if not self.error_count or any(name not in _OWN for name in self.errors):
                 self.problem = error
+        elif isinstance(error, problems.KEEPS_FORM):
+            self.problem = error
         else:
             raise error
 

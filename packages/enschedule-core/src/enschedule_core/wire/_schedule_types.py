@@ -60,7 +60,10 @@ class Binding(TypedDict):
 
 
 class PauseOfAll(TypedDict):
-    """Whether everything is paused; ``slots`` have passed since, ``None`` where they are too many to count."""
+    """Whether everything is paused; ``slots`` have passed since, ``None`` where they are too many to count.
+
+    ``revision`` goes up whenever such a pause begins, changes or ends.
+    """
 
     paused: bool
     reason: str | None
@@ -68,6 +71,7 @@ class PauseOfAll(TypedDict):
     by: str | None
     at: Instant | None
     slots: int | None
+    revision: int
 
 
 class ConcurrencyGroup(TypedDict):
@@ -183,10 +187,15 @@ class PreviewedSchedules(TypedDict):
 
 
 class DoneSchedule(TypedDict):
-    """A schedule that a bulk action was done to; ``run_id`` is the run that it started."""
+    """A schedule that a bulk action was done to; ``run_id`` is the run that it started.
+
+    Of pause and resume, ``pause_before`` is the pause that it had before, and ``pause`` the one that it has now.
+    """
 
     id: str
     run_id: NotRequired[int]
+    pause_before: NotRequired[Pause | None]
+    pause: NotRequired[Pause | None]
 
 
 class FailedSchedule(TypedDict):
@@ -204,6 +213,30 @@ class ScheduleActions(TypedDict):
     done: list[DoneSchedule]
     failed: list[FailedSchedule]
     next_cursor: str | None
+
+
+class ScheduleGroup(TypedDict):
+    """A group on a page of schedules; ``name`` is ``None`` for those without a tag.
+
+    ``count`` schedules that match are in it; the next ``shown`` of the page's items are, and it ``continues`` where the
+    page before has its beginning.
+    """
+
+    name: str | None
+    count: int
+    shown: int
+    continues: bool
+
+
+class SchedulePage(TypedDict):
+    """One page of schedules, with ``groups`` where they are asked for; ``next_cursor`` fetches the page after it.
+
+    In groups by tag, a schedule is among the items once for each of its tags.
+    """
+
+    items: list[Schedule]
+    next_cursor: str | None
+    groups: NotRequired[list[ScheduleGroup]]
 
 
 class TagCount(TypedDict):

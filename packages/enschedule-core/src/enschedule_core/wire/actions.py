@@ -15,6 +15,8 @@ from enschedule_core.wire.schedule_lists import ScheduleWhere
 
 AT_ONCE = 1_000
 """How many schedules or runs one request is for, at most."""
+PAUSES_AT_ONCE = 100
+"""How many pauses one request to resume may name by when they began, at most."""
 _RUN_ID_MAX = 2**63 - 1
 
 
@@ -73,11 +75,24 @@ class ScheduleActionsInput(_Chosen):
         validate=validate.OneOf(["skip", "latest", "all"], error="Must be one of: skip, latest, all."),
         metadata={"description": "For resume: what becomes of the slots since"},
     )
+    pause_at = fields.List(
+        Instant(),
+        validate=validate.Length(0, PAUSES_AT_ONCE, error=f"Name at most {PAUSES_AT_ONCE} instants."),
+        metadata={
+            "description": "For pause and resume: refuse each whose present pause began at none of these instants; "
+            "without instants, each that is paused",
+        },
+    )
 
     @validates_schema(skip_on_field_errors=True)
     def _check_restore(self, data: Mapping[str, Any], **_: Any) -> None:
         if data["action"] == ScheduleAction.RESTORE and "filter" in data:
             raise ValidationError("What is deleted is in no list: name ids.", "filter")
+
+    @validates_schema(skip_on_field_errors=True)
+    def _check_seen(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "pause_at" in data and data["action"] not in {ScheduleAction.PAUSE, ScheduleAction.RESUME}:
+            raise ValidationError("Belongs to pause and resume; leave it out.", "pause_at")
 
 
 class RunActionsInput(_Chosen):

@@ -106,7 +106,7 @@ def _page(kind: Any) -> dict[str, Any]:
 Schedule = _reference(wire.Schedule)
 ChangedSchedule = _reference(wire.ChangedSchedule)
 PreviewedSchedules = _reference(wire.PreviewedSchedules)
-SchedulePage = _page(wire.Schedule)
+SchedulePage = _reference(wire.SchedulePage)
 NextSlots = _reference(wire.NextSlots)
 Diagnosis = _reference(wire.Diagnosis)
 SkipPage = _page(wire.Skip)

@@ -15,6 +15,7 @@ from enschedule_core.wire.common import (
 from enschedule_core.wire.handler_ref import HANDLER_TEXT, HandlerField
 from enschedule_core.wire.lists import FlagField, PageQuery, WordsField
 
+GROUPINGS = ("tag", "handler")
 SORTS = tuple(sign + name for name in ("due_at", "id", "title", "last_run") for sign in ("", "-"))
 
 
@@ -39,8 +40,9 @@ class ScheduleCountQuery(ScheduleWhere):
 
 
 class ScheduleQuery(PageQuery, ScheduleCountQuery):
-    """Which schedules, in which order."""
+    """Which schedules, in which order, and in which groups."""
 
+    by = fields.String(validate=validate.OneOf(GROUPINGS, error=f"Must be one of: {', '.join(GROUPINGS)}."))
     sort = fields.String(
         load_default="due_at", validate=validate.OneOf(SORTS, error=f"Must be one of: {', '.join(SORTS)}.")
     )

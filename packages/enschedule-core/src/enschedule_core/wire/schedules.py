@@ -213,11 +213,18 @@ class RunNowInput(Strict):
     data = fields.Raw(metadata={"type": "object"})
 
 
+def seen_pause() -> Instant:
+    """Return the field by which a pause or its end depends on what the asker has seen."""
+    text = "Refuse (412) unless the present pause began then, or there is none where this is null"
+    return Instant(allow_none=True, metadata={"type": "string", "format": "date-time", "description": text})
+
+
 class PauseInput(Strict):
     """Stop a schedule for a while; without ``until``, until somebody resumes it."""
 
     reason = Text(longest=500, allow_none=True)
     until = Instant(allow_none=True, metadata={"type": "string", "format": "date-time"})
+    pause_at = seen_pause()
 
 
 class ResumeInput(Strict):
@@ -227,3 +234,4 @@ class ResumeInput(Strict):
         load_default="skip",
         validate=validate.OneOf(["skip", "latest", "all"], error="Must be one of: skip, latest, all."),
     )
+    pause_at = seen_pause()

@@ -18,6 +18,7 @@ from enschedule_dashboard.views import (
     pausing,
     probes,
     profile,
+    revoking,
     run,
     run_output,
     runs,
@@ -52,6 +53,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         secrets,
         audit,
         profile,
+        revoking,
         probes,
     )
     return tuple(module.blueprint for module in modules)

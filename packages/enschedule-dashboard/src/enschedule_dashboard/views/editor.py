@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from enschedule_core.errors import Conflict, EnscheduleError, NotFound, StaleRevision
+from enschedule_core.errors import Conflict, EnscheduleError, NotFound, StaleRevision, Unauthenticated
 from enschedule_core.secret import without_sealed
 from enschedule_core.wire.types import ChangedSchedule, Handler, Schedule
 from enschedule_dashboard import (
@@ -14,6 +14,7 @@ from enschedule_dashboard import (
     outlook,
     policies,
     present,
+    problems,
     schedule_form,
     voices,
     when_carry,
@@ -132,11 +133,22 @@ def _answer(form: ScheduleForm) -> Response | str | tuple[str, int]:
         form.refuse(error)
         return _page(form), error.status
     if action == "save_run":
-        run = client().schedules.run(saved["id"], idempotency_key=once("run"))
-        say(f"{saved['title']} is saved, and runs now.")
-        return redirect(run_url(run["id"]), 303)
+        return _run(saved)
     _say_saved(saved)
     return redirect(schedule_url(saved["id"]), 303)
+
+
+def _run(saved: ChangedSchedule) -> Response:
+    """Start what was saved; where that is refused, it is saved all the same."""
+    try:
+        run = client().schedules.run(saved["id"], idempotency_key=once("run"))
+    except EnscheduleError as error:
+        if isinstance(error, Unauthenticated):
+            raise
+        say(f"{saved['title']} is saved, but does not run now: {problems.said(error)}", tone="warn")
+        return redirect(schedule_url(saved["id"]), 303)
+    say(f"{saved['title']} is saved, and runs now.", link=(f"Open run {run['id']:,}", f"/runs/{run['id']}"))
+    return redirect(run_url(run["id"]), 303)
 
 
 def _save(form: ScheduleForm, body: dict[str, object]) -> ChangedSchedule:

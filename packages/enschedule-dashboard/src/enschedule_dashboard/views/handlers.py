@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.errors import EnscheduleError, FieldError, InvalidInput, NotFound
 from enschedule_core.wire.types import Handler, Plugin, Source
-from enschedule_dashboard import forms, shell, when_form
+from enschedule_dashboard import forms, problems, shell, when_form
 from enschedule_dashboard.filters import handler_url, run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
@@ -92,6 +92,8 @@ def run(id: str) -> Response | tuple[str, int]:
         if not form.error_count:
             form.errors.append(FieldError("data", str(error)))
         return _page(handler, form), error.status
+    except problems.KEEPS_FORM as error:
+        return _page(handler, form, problem=error), error.status
     say(f"{handler['title'] or handler['id']} runs once, as run {number(made['id'])}.")
     return redirect(run_url(made["id"]), 303)
 
@@ -132,7 +134,12 @@ def access_words(handler: Handler) -> str:
     return f"{who} in {joined(groups)} may use it; nobody else."
 
 
-def _page(handler: Handler, form: DataForm | None = None, access_error: EnscheduleError | None = None) -> str:
+def _page(
+    handler: Handler,
+    form: DataForm | None = None,
+    access_error: EnscheduleError | None = None,
+    problem: EnscheduleError | None = None,
+) -> str:
     example = handler["example"] if handler["example"] is not None else {}
     data = form or forms.fill(handler["schema"], example, zone=viewer().zone.key)
     return render_template(
@@ -142,6 +149,7 @@ def _page(handler: Handler, form: DataForm | None = None, access_error: Enschedu
         data=data,
         zones=when_form.zone_names() if data.has_zones else (),
         access_error=access_error,
+        problem=problem,
         access_words=access_words(handler),
         roles=ROLES,
         groups=client().groups.list()["items"] if shell.can("admin", None) else [],

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from enschedule_core.errors import InvalidInput
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
-from enschedule_dashboard import bulk, listing
+from enschedule_dashboard import bulk, listing, voices
 from enschedule_dashboard.bulk import Wanted
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.notices import say
@@ -18,7 +18,7 @@ from enschedule_dashboard.session import client, once, safe_next
 
 blueprint = Blueprint("many", __name__)
 PATHS = {"schedule": "/schedules", "run": "/runs"}
-_BELONGS = {"reason": "pause", "missed": "resume"}
+_BELONGS = {"reason": "pause", "until": "pause", "missed": "resume"}
 MISSED = {"skip": "Skip them", "latest": "Run the latest", "all": "Run all"}
 
 
@@ -84,10 +84,10 @@ def _answer(noun: str) -> Response | str:
         return render_template("many_more.html", wanted=wanted, options=_options(), total=_total())
     undo = bulk.undo_of(wanted, done) if wanted.done == len(done) else None
     say(
-        bulk.said(wanted),
+        voices.readable(bulk.said(wanted), viewer()),
         tone="warn" if wanted.refused_count else "done",
-        undo=f"{PATHS[noun]}/actions" if undo else None,
-        fields=undo,
+        post=(undo.label, f"{PATHS[noun]}/actions") if undo else None,
+        fields=undo.fields if undo else None,
     )
     return redirect(f"{request.script_root}{address}", 303)
 
@@ -125,8 +125,8 @@ def _total() -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _do(wanted: Wanted) -> tuple[list[str], str | None]:
-    """Do one request of it; returns the ids it was done to, and the cursor of what is left."""
+def _do(wanted: Wanted) -> tuple[list[Any], str | None]:
+    """Do one request of it; returns what it was done to, and the cursor of what is left."""
     ask: Any
     options: dict[str, Any] = {"cursor": wanted.cursor, "idempotency_key": once(wanted.action)}
     if wanted.every:
@@ -138,11 +138,13 @@ def _do(wanted: Wanted) -> tuple[list[str], str | None]:
         ask = client().schedules.actions
         options |= {} if wanted.every else {"ids": wanted.ids}
         options |= {name: value for name, value in _options().items() if _BELONGS[name] == wanted.action}
+        if "pause_at" in request.form:
+            options["pause_at"] = [at for at in request.form["pause_at"].split(",") if at]
     found = ask(wanted.action, **options)
     wanted.done += len(found["done"])
     wanted.refused_count += len(found["failed"])
     wanted.refused = [f"{one['id']}: {one['detail']}" for one in found["failed"][:1]]
-    return [str(one["id"]) for one in found["done"]], found["next_cursor"]
+    return found["done"], found["next_cursor"]
 
 
 def _numbers(ids: list[str]) -> list[int]:

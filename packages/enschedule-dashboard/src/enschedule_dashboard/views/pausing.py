@@ -10,12 +10,13 @@ from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
 from enschedule_core.clock import format_instant
-from enschedule_core.errors import InvalidInput
-from enschedule_core.wire.types import Schedule
+from enschedule_core.errors import InvalidInput, StaleRevision
+from enschedule_core.wire.types import Pause, Schedule
 from enschedule_dashboard import present
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.session import back, client
+from enschedule_dashboard.shell import actor
 
 blueprint = Blueprint("pausing", __name__)
 
@@ -52,12 +53,52 @@ def missed_words(schedule: Schedule, slots: int | None) -> Missed:
 
 @blueprint.post("/schedules/<id>/pause")
 def pause(id: str) -> Response:
-    """Pause it: for a while, until an instant, or until somebody resumes it."""
-    until = _until()
-    paused = client().schedules.pause(id, reason=request.form.get("reason", "").strip() or None, until=until)
+    """Pause it: for a while, until an instant, or until somebody resumes it; a pause of somebody else stays."""
+    until, reason = _until(), request.form.get("reason", "").strip() or None
+    try:
+        paused = client().schedules.pause(id, reason=reason, until=until, pause_at=request.form.get("pause_at") or None)
+    except StaleRevision as error:
+        paused = error.extra["current"]
+        if not _is_mine(paused, reason, until):
+            return _met(paused, reason, until)
     when = f" until {present.day_time(until, viewer())}" if until else ""
-    say(f"{paused['title']} is paused{when}.", undo=f"/schedules/{id}/resume")
+    is_new = paused["pause"] is not None and not request.form.get("pause_at")  # else it was another pause before
+    say(
+        f"{paused['title']} is paused{when}.",
+        undo=f"/schedules/{id}/resume" if is_new else None,
+        fields={"pause_at": paused["pause"]["at"] or ""} if is_new and paused["pause"] else None,
+    )
     return back(f"/schedules/{id}")
+
+
+def _is_mine(found: Schedule, reason: str | None, until: str | None) -> bool:
+    """Return whether it is the pause that was asked for: by the second click of a double click."""
+    pause = found["pause"]
+    return pause is not None and (pause["by"], pause["reason"], pause["until"]) == (actor()["name"], reason, until)
+
+
+def _met(found: Schedule, reason: str | None, until: str | None) -> Response:
+    """Say that it is paused otherwise than was seen, and offer to do it all the same."""
+    path = f"/schedules/{found['id']}/pause"
+    if found["pause"] is None:
+        say(f"{found['title']} was resumed meanwhile, so nothing was changed.", tone="warn")
+        return back(f"/schedules/{found['id']}")
+    given = {"reason": reason, "until": until, "pause_at": found["pause"]["at"]}
+    mine = {name: value for name, value in given.items() if value} if reason or until else None
+    say(
+        f"{found['title']} is paused already,{_by(found['pause'])}{' Yours was not written.' if mine else ''}",
+        tone="warn",
+        post=("Write mine instead", path) if mine else None,
+        fields=mine,
+    )
+    return back(f"/schedules/{found['id']}")
+
+
+def _by(pause: Pause) -> str:
+    """Return `` by ada since 09:12: “vendor maintenance”.``; nobody has a name before there are accounts."""
+    by = f" by {pause['by']}" if pause["by"] not in (None, "local") else ""
+    reason = f": “{pause['reason']}”" if pause["reason"] else ""
+    return f"{by} since {present.day_time(pause['at'] or viewer().now, viewer())}{reason}."
 
 
 def _until() -> str | None:
@@ -86,8 +127,26 @@ def resume(id: str) -> Response:
     missed: Any = request.form.get("missed", "skip")
     if missed not in MISSED:
         raise InvalidInput(f"“{missed}” is not one of skip, latest, all.")
-    resumed = client().schedules.resume(id, missed=missed)
+    before = client().schedules.get(id)["pause"]
+    seen = request.form.get("pause_at") or (before["at"] if before else None)
+    try:
+        resumed = client().schedules.resume(id, missed=missed, pause_at=seen)
+    except StaleRevision as error:
+        return _stays(error.extra["current"])
     due = resumed["due_at"]
     text = f"{resumed['title']} runs again" + (f", next {present.day_time(due, viewer())}." if due else ".")
-    say(text, undo=f"/schedules/{id}/pause")
+    if before is None:
+        say(text)
+    else:
+        again = {name: str(before[name]) for name in ("reason", "until") if before[name]}
+        say(text, post=("Pause it again", f"/schedules/{id}/pause"), fields=again)
     return back(f"/schedules/{id}")
+
+
+def _stays(found: Schedule) -> Response:
+    if found["pause"] is None:
+        say(f"{found['title']} runs again already.")
+    else:
+        said = f"{found['title']} was paused anew,{_by(found['pause'])}"
+        say(f"{said} That is another pause than the one you meant, so it stays.", tone="warn")
+    return back(f"/schedules/{found['id']}")

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from enschedule_core.errors import InvalidInput, NotFound
+from enschedule_core.errors import EnscheduleError, InvalidInput, NotFound
 from enschedule_core.wire.types import Diagnosis, DiagnosisCheck, JsonObject, Run, Schedule, Skip
-from enschedule_dashboard import forms, policies, present, strips, voices, when_form
+from enschedule_dashboard import forms, policies, present, problems, strips, voices, when_form
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
@@ -181,6 +181,8 @@ def _run_with_data(schedule: Schedule) -> Response | str | tuple[str, int]:
     except InvalidInput as error:
         form.place(error.errors)
         return _run_page(schedule, form), error.status
+    except problems.KEEPS_FORM as error:
+        return _run_page(schedule, form, error), error.status
 
 
 def _started(started: Run) -> Response:
@@ -201,9 +203,9 @@ def _schema(schedule: Schedule) -> JsonObject | None:
         return None
 
 
-def _run_page(schedule: Schedule, form: DataForm) -> str:
+def _run_page(schedule: Schedule, form: DataForm, problem: EnscheduleError | None = None) -> str:
     zones = when_form.zone_names() if form.has_zones else ()
-    return render_template("schedule_run.html", schedule=schedule, data=form, zones=zones)
+    return render_template("schedule_run.html", schedule=schedule, data=form, zones=zones, problem=problem)
 
 
 @blueprint.post("/schedules/<id>/revert")

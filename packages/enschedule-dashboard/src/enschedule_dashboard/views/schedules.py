@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, jsonify, render_template, request
 from werkzeug.wrappers import Response
 
 from enschedule_core.errors import InvalidInput
-from enschedule_core.wire.types import Page, Schedule, ScheduleCounts
+from enschedule_core.wire.types import Schedule, ScheduleCounts, SchedulePage
 from enschedule_dashboard import listing, present, search, shell
 from enschedule_dashboard.filters import first_line, here, viewer
 from enschedule_dashboard.marks import mark_of, places_of
@@ -32,13 +34,13 @@ def index() -> str | tuple[str, int]:
     sort = listing.sort_of(request.args)
     cursor = request.args.get("cursor") or None
     by = request.args.get("by", "") if request.args.get("by") in GROUPINGS else ""
-    found, wrong = _ask(wanted, sort, cursor, GROUPED_LIMIT if by else LIMIT)
+    found, wrong = _ask(wanted, sort, cursor, by)
     counts = shell.counts()
     matching = counts if wrong else counts_of(wanted.without("status"))
     page = render_template(
         "schedules.html",
         schedules=found["items"],
-        groups=grouped(found["items"], by),
+        groups=grouped(found, by),
         by=by,
         groupings=GROUPINGS,
         next_cursor=found["next_cursor"],
@@ -59,24 +61,33 @@ def index() -> str | tuple[str, int]:
     return (page, 422) if wrong else page
 
 
-def _ask(
-    wanted: search.Search, sort: str, cursor: str | None, limit: int
-) -> tuple[Page[Schedule], InvalidInput | None]:
+def _ask(wanted: search.Search, sort: str, cursor: str | None, by: str) -> tuple[SchedulePage, InvalidInput | None]:
     """Return a page of what matches; of a search that the API refuses nothing, and what is wrong with it."""
     where = listing.schedules_where(wanted)
+    limit = GROUPED_LIMIT if by else LIMIT
     try:
-        return client().schedules.list(**where, sort=sort, cursor=cursor, limit=limit), None
+        return client().schedules.list(**where, sort=sort, by=by or None, cursor=cursor, limit=limit), None
     except InvalidInput as error:
         return {"items": [], "next_cursor": None}, error
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Schedules under one heading, and the search that shows just them (``None`` for those without a tag)."""
+    """Schedules under one heading, and the search that shows just them (``None`` for those without a tag).
+
+    ``count`` are in the whole group; it ``continues`` where its beginning is on the page before.
+    """
 
     name: str
     schedules: list[Schedule]
     filter: tuple[str, str] | None = None
+    count: int = 0
+    continues: bool = False
+
+    @property
+    def place(self) -> str:
+        """Return what tells a schedule under this tag from the same one under another tag."""
+        return f"@{quote(self.filter[1])}" if self.filter and self.filter[0] == "tag" else ""
 
 
 def counts_of(rest: search.Search) -> ScheduleCounts:
@@ -84,16 +95,17 @@ def counts_of(rest: search.Search) -> ScheduleCounts:
     return client().schedules.counts(**listing.schedules_where(rest)) if rest.text else shell.counts()
 
 
-def grouped(schedules: list[Schedule], by: str) -> list[Group]:
-    """Return schedules in their order: under their handlers or first tags, by name, or in one group without a name."""
+def grouped(page: SchedulePage, by: str) -> list[Group]:
+    """Return the schedules of a page under their headings, or in one group without a name."""
     if not by:
-        return [Group("", schedules)]
-    found: dict[str, list[Schedule]] = {}
-    for schedule in schedules:
-        name = schedule["handler"]["id"] if by == "handler" else next(iter(sorted(schedule["tags"])), "")
-        found.setdefault(name, []).append(schedule)
-    names = sorted(found, key=lambda name: (not name, name))
-    return [Group(name or "no tag", found[name], (by, name) if name else None) for name in names]
+        return [Group("", page["items"])]
+    found, rest = [], iter(page["items"])
+    for group in page.get("groups", []):
+        name = group["name"]
+        schedules = list(islice(rest, group["shown"]))
+        where = None if name is None else (by, name)
+        found.append(Group(name or "no tag", schedules, where, group["count"], group["continues"]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

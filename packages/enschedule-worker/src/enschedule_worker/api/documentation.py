@@ -34,7 +34,7 @@ _WHO = {Unauthenticated, Forbidden}
 _BODY = {TooLarge, UnsupportedMediaType}
 _HEADERS: dict[str, dict[str, Any]] = {
     IF_MATCH: {
-        "description": "Refuse (412) unless the schedule still has this ETag; * is any that is there",
+        "description": "Refuse (412) unless what is changed still has this ETag; * is any that is there",
         "schema": {"type": "string", "pattern": r'^(W/)?"?([0-9]{1,10}|\*)"?$', "examples": ['"3"']},
     },
     IDEMPOTENCY_KEY: {
@@ -125,7 +125,7 @@ def _complete(document: dict[str, Any], operation: dict[str, Any], view: Any) ->
         responses.pop(unused, None)
     for status, given in responses.items():
         for media in given.get("content", {}).values():
-            if media["schema"] in (answers.Schedule, answers.ChangedSchedule):
+            if media["schema"] in (answers.Schedule, answers.ChangedSchedule, answers.PauseOfAll):
                 given.setdefault("headers", {})["ETag"] = _ETAG
                 if status == "201":
                     given["headers"]["Location"] = _LOCATION

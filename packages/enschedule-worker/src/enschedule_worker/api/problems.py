@@ -7,7 +7,7 @@ import logging
 import secrets
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 
@@ -72,6 +72,8 @@ def _from_http(problem: HTTPException) -> Response:
         return Response(problem.get_response().get_data(), status=status, headers=dict(problem.get_headers()))
     kind = _CLASSES.get(status, BadRequest if status < 500 else EnscheduleError)
     detail = _DETAILS.get(status, problem.description)
+    if status == 413 and request.content_length:
+        detail = f"The body is larger than 1 MiB: it has {request.content_length:,} bytes."
     ours = kind(detail)
     response = respond(ours)
     response.status_code = status

@@ -18,7 +18,18 @@ from enschedule_worker.api import bodies, filters, pages
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, idempotency_key, if_match, origin
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
-from enschedule_worker.service import actions, diagnosis, history, pausing, previewing, runs, saving, schedules
+from enschedule_worker.service import (
+    actions,
+    diagnosis,
+    grouping,
+    history,
+    pausing,
+    previewing,
+    runs,
+    saving,
+    schedules,
+)
+from enschedule_worker.store.schedule_groups import Spot
 from enschedule_worker.store.schedule_lists import Place
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1", description="What runs when, and how it does")
@@ -37,10 +48,18 @@ def _with_tag(schedule: dict[str, Any], status: int = 200, *, change: str | None
 @blueprint.arguments(ScheduleQuery, location="query")
 @blueprint.alt_response(200, schema=answers.SchedulePage)
 def list_schedules(query: dict[str, Any]) -> Response:
-    """List schedules, a page at a time."""
+    """List schedules, a page at a time, in groups where that is asked for."""
     wanted = filters.of_schedules(query)
     sort = query["sort"]
     value_kind: Any = (int, type(None)) if sort.lstrip("-") in {"due_at", "last_run"} else str
+    if by := query.get("by"):
+        spot = pages.decode("schedules", query, (str, type(None)), value_kind, int)
+        after = None if spot is None else Spot(*spot)
+        found, last = grouping.listing(
+            context().database, actor(), wanted, by=by, sort=sort, limit=query["limit"], after=after
+        )
+        cursor = pages.encode("schedules", query, None if last is None else [last.name, last.value, last.key])
+        return answer({**found, "next_cursor": cursor})
     place = pages.decode("schedules", query, value_kind, int)
     items, following = schedules.listing(
         context().database,
@@ -105,6 +124,7 @@ def act_on_schedules(body: dict[str, Any]) -> Response:
         reason=body.get("reason"),
         until=body.get("until"),
         missed=body.get("missed", "skip"),
+        seen=pausing.seen_at(*(body["pause_at"] or [None])) if "pause_at" in body else None,
         start=runs.Start(origin(request, actor()), idempotency_key(request)),
     )
     result = actions.on_schedules(
@@ -230,8 +250,13 @@ def pause_schedule(body: dict[str, Any], schedule_id: str) -> Response:
         reason=body.get("reason"),
         until=body.get("until"),
         if_match=if_match(request),
+        seen=_seen_pause(body),
     )
     return _with_tag(found)
+
+
+def _seen_pause(body: dict[str, Any]) -> pausing.Seen | None:
+    return pausing.seen_at(body["pause_at"]) if "pause_at" in body else None
 
 
 @blueprint.route("/schedules/<schedule_id:schedule_id>/resume", methods=["POST"])
@@ -242,7 +267,14 @@ def pause_schedule(body: dict[str, Any], schedule_id: str) -> Response:
 @blueprint.alt_response(200, schema=answers.Schedule)
 def resume_schedule(body: dict[str, Any], schedule_id: str) -> Response:
     """Let a schedule go on, and say what becomes of the missed slots."""
-    found = pausing.resume(context().database, actor(), schedule_id, missed=body["missed"], if_match=if_match(request))
+    found = pausing.resume(
+        context().database,
+        actor(),
+        schedule_id,
+        missed=body["missed"],
+        if_match=if_match(request),
+        seen=_seen_pause(body),
+    )
     return _with_tag(found)
 
 

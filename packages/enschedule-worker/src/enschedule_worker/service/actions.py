@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy import Row
+
 from enschedule_core.actor import Actor, Permission
+from enschedule_core.clock import format_instant
 from enschedule_core.errors import EnscheduleError, Unavailable
 from enschedule_core.wire.actions import AT_ONCE, RunAction, ScheduleAction
-from enschedule_worker.service import halting, pausing, runs, schedules
+from enschedule_worker.service import halting, pausing, present, runs, schedules
 from enschedule_worker.service.access import changing, reading
 from enschedule_worker.service.finding import existing
 from enschedule_worker.store import run_reads, schedule_lists
@@ -85,6 +88,7 @@ class Wish:
     reason: str | None = None
     until: datetime | None = None
     missed: str = "skip"
+    seen: pausing.Seen | None = None
     with_today: bool = False
     start: runs.Start = runs.BY_PROGRAM
 
@@ -111,14 +115,12 @@ def on_schedules(
             schedules.restore_one(tx, actor, schedule_id)
             return {"id": schedule_id}
         row = existing(tx, actor, schedule_id, permission, lock=True)
+        if action in {ScheduleAction.PAUSE, ScheduleAction.RESUME}:
+            return _pause_or_resume(tx, actor, row, wish, is_pause=action is ScheduleAction.PAUSE)
         match action:
             case ScheduleAction.RUN:
                 run_id, _ = runs.run_row(tx, actor, row, None, wish.start)
                 return {"id": schedule_id, "run_id": run_id}
-            case ScheduleAction.PAUSE:
-                pausing.pause_row(tx, actor, row, reason=wish.reason, until=wish.until)
-            case ScheduleAction.RESUME if row.paused:
-                pausing.resume_row(tx, actor, row, missed=wish.missed)
             case ScheduleAction.DELETE:
                 schedules.delete_row(tx, actor, row)
         return {"id": schedule_id}
@@ -128,6 +130,23 @@ def on_schedules(
         if action is ScheduleAction.RUN:
             halting.refuse(tx)
     return _all(database, actor, permission, chosen, do, after)
+
+
+def _pause_or_resume(tx: Transaction, actor: Actor, row: Row[Any], wish: Wish, *, is_pause: bool) -> dict[str, Any]:
+    """Do it, and say which pause there was before and is now: who takes it back needs to know."""
+    pausing.check_seen(row, wish.seen)
+    before = present.pause_of(row)
+    if is_pause:
+        pausing.pause_row(tx, actor, row, reason=wish.reason, until=wish.until)
+    elif row.paused:
+        pausing.resume_row(tx, actor, row, missed=wish.missed)
+    now = {
+        "reason": wish.reason or None,
+        "until": format_instant(wish.until),
+        "by": actor.name,
+        "at": format_instant(tx.now),
+    }
+    return {"id": row.id, "pause_before": before, "pause": now if is_pause else None}
 
 
 def on_runs(

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from enschedule_core.actor import Actor, Permission
 from enschedule_core.clock import format_instant, from_micros, to_micros
-from enschedule_core.errors import FieldError, InvalidInput
+from enschedule_core.errors import FieldError, InvalidInput, StaleRevision
 from enschedule_core.schedule import CatchUpMode
 from enschedule_worker.service import firing, present
 from enschedule_worker.service.access import changing
@@ -18,6 +18,8 @@ from enschedule_worker.store import audit
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database, Transaction
 
+Seen = frozenset[int | None]
+"""When the pause began (µs) that somebody has seen of a schedule, or of several; ``None`` is that it had none."""
 _MODES = {"latest": CatchUpMode.LATEST, "all": CatchUpMode.ALL}
 
 
@@ -29,18 +31,38 @@ def pause(
     reason: str | None = None,
     until: datetime | None = None,
     if_match: str | None = None,
+    seen: Seen | None = None,
 ) -> dict[str, Any]:
     """Stop firing a schedule, until an instant or until somebody resumes it; open runs go on.
 
     Pausing a paused one replaces reason and end. Raises :class:`InvalidInput` for an end in the past, and
-    :class:`StaleRevision` where ``if_match`` is another revision.
+    :class:`StaleRevision` where ``if_match`` is another revision, or ``seen`` another pause.
     """
     with changing(database, actor, Permission.OPERATE) as tx:
         row = existing(tx, actor, schedule_id, Permission.OPERATE, lock=True)
         check_revision(row, if_match)
+        check_seen(row, seen)
         check_until(tx, until)
         pause_row(tx, actor, row, reason=reason, until=until)
         return present.schedule(existing(tx, actor, schedule_id, Permission.READ))
+
+
+def seen_at(*instants: datetime | None) -> Seen:
+    """Return what somebody has seen, from the instants of a request."""
+    return frozenset(None if at is None else to_micros(at) for at in instants)
+
+
+def check_seen(row: Row[Any], seen: Seen | None) -> None:
+    """Raise :class:`StaleRevision` where a schedule is paused otherwise than was seen, or no more."""
+    if seen is None or (row.paused_at if row.paused else None) in seen:
+        return
+    said = f"{row.id} is not paused any more."
+    if row.paused:
+        reason = f": “{row.pause_reason}”" if row.pause_reason else ""
+        said = f"{row.id} is paused by {row.paused_by} since {format_instant(row.paused_at)}{reason}."
+    raise StaleRevision(
+        said, hint="Read it again: its pause.at is what pause_at takes.", extra={"current": present.schedule(row)}
+    )
 
 
 def check_until(tx: Transaction, until: datetime | None) -> None:
@@ -51,16 +73,23 @@ def check_until(tx: Transaction, until: datetime | None) -> None:
 
 
 def resume(
-    database: Database, actor: Actor, schedule_id: str, *, missed: str = "skip", if_match: str | None = None
+    database: Database,
+    actor: Actor,
+    schedule_id: str,
+    *,
+    missed: str = "skip",
+    if_match: str | None = None,
+    seen: Seen | None = None,
 ) -> dict[str, Any]:
     """Let a schedule go on; the slots missed since it was paused are skipped (and recorded), or run.
 
     ``missed`` is ``skip``, ``latest`` or ``all`` (at most as many as its catch-up policy allows). Raises
-    :class:`StaleRevision` where ``if_match`` is another revision.
+    :class:`StaleRevision` where ``if_match`` is another revision, or ``seen`` another pause.
     """
     with changing(database, actor, Permission.OPERATE) as tx:
         row = existing(tx, actor, schedule_id, Permission.OPERATE, lock=True)
         check_revision(row, if_match)
+        check_seen(row, seen)
         if row.paused:
             resume_row(tx, actor, row, missed=missed)
         return present.schedule(existing(tx, actor, schedule_id, Permission.READ))

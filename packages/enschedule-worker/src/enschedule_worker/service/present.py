@@ -122,7 +122,7 @@ def schedule(row: Row[Any]) -> dict[str, Any]:
         "due_at": format_instant(row.due_at),
         "status": row.status,
         "paused": bool(row.paused),
-        "pause": _pause(row),
+        "pause": pause_of(row),
         "broken_reason": row.broken_reason,
         "group": row.group_name,
         "revision": row.revision,
@@ -157,7 +157,8 @@ def masked(url: str | None) -> str | None:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{MASK}" if secret else url
 
 
-def _pause(row: Row[Any]) -> dict[str, Any] | None:
+def pause_of(row: Row[Any]) -> dict[str, Any] | None:
+    """Return why, until when, by whom and since when a schedule is paused; ``None`` while it is not."""
     if not row.paused:
         return None
     return {

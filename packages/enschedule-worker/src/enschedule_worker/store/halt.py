@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import ColumnElement, ScalarSelect, exists
 
@@ -21,7 +21,8 @@ _LAST = "pause:last"
 class Halt:
     """A pause of everything; instants are microseconds. ``lifted_at`` is ``None`` while it lasts.
 
-    ``missed`` says what becomes of the slots in it once it is over: ``skip``, ``latest`` or ``all``.
+    ``missed`` says what becomes of the slots in it once it is over: ``skip``, ``latest`` or ``all``. ``revision`` goes
+    up whenever a pause begins, changes or ends.
     """
 
     at: int
@@ -30,6 +31,7 @@ class Halt:
     until: int | None = None
     lifted_at: int | None = None
     missed: str = "skip"
+    revision: int = 0
 
 
 def is_on() -> ColumnElement[bool]:
@@ -52,20 +54,32 @@ def current(tx: Transaction) -> Halt | None:
     return read(state.get(tx, _NOW))
 
 
-def begin(tx: Transaction, halt: Halt) -> None:
-    """Pause everything, or replace reason and end of the pause that is on."""
-    state.put(tx, _NOW, json.dumps(asdict(halt)))
+def revision(tx: Transaction) -> int:
+    """Return the revision of the pause that is on, or of the last one; 0 before the first."""
+    found = current(tx) or read(state.get(tx, _LAST))
+    return 0 if found is None else found.revision
+
+
+def begin(tx: Transaction, halt: Halt, *, instead_of: Halt | None) -> bool:
+    """Pause everything, or replace the pause that is on; ``False`` where that is another one by now."""
+    text = state.get(tx, _NOW)
+    return read(text) == instead_of and state.swap(tx, _NOW, text, _text(halt))
 
 
 def end(tx: Transaction, *, at: int, missed: str = "skip") -> Halt | None:
-    """Lift the pause as of ``at`` and return it; ``None`` if there is none, or somebody else has just lifted it.
+    """Lift the pause as of ``at`` and return it; ``None`` if there is none, or it was just lifted or changed.
 
     It is kept as the last one: when their schedules are looked at next, the slots in it are recorded as skipped, or
     run as ``missed`` says.
     """
-    found = current(tx)
-    if found is None or not state.remove(tx, _NOW):
+    text = state.get(tx, _NOW)
+    found = read(text)
+    if found is None or not state.remove(tx, _NOW, text):
         return None
-    over = Halt(found.at, found.by, found.reason, found.until, at, missed)
-    state.put(tx, _LAST, json.dumps(asdict(over)))
+    over = replace(found, lifted_at=at, missed=missed, revision=found.revision + 1)
+    state.put(tx, _LAST, _text(over))
     return over
+
+
+def _text(halt: Halt) -> str:
+    return json.dumps(asdict(halt))

@@ -75,7 +75,8 @@ def named(tx: Transaction, text: str) -> set[int] | None:
     return None if len(keys) > MANY else keys
 
 
-def _conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
+def conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
+    """Return the SQL conditions on ``schedules`` that the filters mean; some have the parameter ``now``."""
     found: list[ColumnElement[bool]] = []
     if filters.q:
         keys = named(tx, filters.q)
@@ -156,7 +157,7 @@ def page(
     ``last_finished_at`` and ``last_message``.
     """
     column, backwards = SORTS[sort.lstrip("-")], sort.startswith("-")
-    base = whole().where(visible(scope), *_conditions(tx, filters)).limit(limit)
+    base = whole().where(visible(scope), *conditions(tx, filters)).limit(limit)
     now = {"now": tx.now}
     rows: list[Row[Any]] = []
     if after is None or after.value is not None:
@@ -178,7 +179,7 @@ def keys(
     tx: Transaction, scope: Scope, filters: Filters, *, limit: int, after: int | None = None
 ) -> list[tuple[int, str]]:
     """Return key and id of up to ``limit`` schedules with a key above ``after``, by key."""
-    statement = select(Schedule.key, Schedule.id).where(visible(scope), *_conditions(tx, filters))
+    statement = select(Schedule.key, Schedule.id).where(visible(scope), *conditions(tx, filters))
     if after is not None:
         statement = statement.where(Schedule.key > after)
     rows = tx.execute(statement.order_by(Schedule.key).limit(limit), {"now": tx.now})
@@ -199,7 +200,7 @@ def place_of(row: Row[Any], sort: str) -> Place:
 
 def counts(tx: Transaction, scope: Scope, filters: Filters = EVERY, *, overdue_before: int) -> Row[Any]:
     """Return how many schedules match (``total``), by ``status_…``, and ``failing``, ``paused``, ``overdue``."""
-    matching = _conditions(tx, filters)
+    matching = conditions(tx, filters)
     return tx.execute(_counts(scope, matching, overdue_before), {"now": tx.now}).one()
 
 
@@ -246,7 +247,7 @@ def tags(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
 
 def failing(tx: Transaction, scope: Scope, filters: Filters, limit: int) -> list[Row[Any]]:
     """Return the whole rows of schedules that fail, longest first."""
-    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None), *_conditions(tx, filters))
+    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None), *conditions(tx, filters))
     return list(tx.execute(statement.order_by(Schedule.failing_since, Schedule.key).limit(limit), {"now": tx.now}))
 
 

@@ -51,9 +51,10 @@ def put(tx: Transaction, name: str, value: str) -> None:
         tx.execute(change)
 
 
-def remove(tx: Transaction, name: str) -> bool:
-    """Remove a value; ``True`` only for the one caller that removed it."""
-    return tx.execute(delete(State).where(State.name == name)).rowcount == 1
+def remove(tx: Transaction, name: str, old: str | None = None) -> bool:
+    """Remove a value, if ``old`` is said only that one; ``True`` only for the one caller that removed it."""
+    statement = delete(State).where(State.name == name)
+    return tx.execute(statement if old is None else statement.where(State.value == old)).rowcount == 1
 
 
 def names(tx: Transaction, prefix: str) -> list[str]:

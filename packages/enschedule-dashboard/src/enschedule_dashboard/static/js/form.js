@@ -55,6 +55,17 @@ async function swap(target, name, value, part) {
 
 const partOf = (element) => element.dataset.swap || element.closest("[id^=step-]")?.id;
 
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+function tell(words) {
+  form.querySelector(":scope > .problem")?.remove();
+  const line = Object.assign(document.createElement("p"), { textContent: words });
+  const box = Object.assign(document.createElement("div"), { className: "problem", role: "alert", tabIndex: -1 });
+  box.append(line);
+  form.prepend(box);
+  box.focus();
+}
+
 function slug(title) {
   return title.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[-._]+|[-._]+$/g, "").slice(0, 100).replace(/[-._]+$/, "");
 }
@@ -95,7 +106,14 @@ if (form) {
     if (event.target.matches("[data-vary]")) swap(event.target, "action", "vary:", partOf(event.target));
     if (event.target.name === "when_mode") swap(event.target, "action", "mode", partOf(event.target));
   });
-  form.addEventListener("submit", () => { touched = false; });
+  form.addEventListener("submit", (event) => {
+    const sent = String(new URLSearchParams(new FormData(form))).length;
+    if (sent > form.dataset.most) { // it would be refused unread, and what was typed would be gone
+      event.preventDefault();
+      return tell(`This has ${megabytes(sent)}, and a form may have ${megabytes(form.dataset.most)}. Nothing was sent. Data as large as this belong to a file or an address that the handler reads.`);
+    }
+    touched = false;
+  });
   addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();

@@ -79,12 +79,19 @@ async function page(response) {
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-function stale(words) {
+// The seconds count down beside the words, which are read out once.
+let counting;
+function stale(seconds) {
   const bar = document.getElementById("stale");
   if (!bar) return;
-  bar.hidden = !words;
-  const line = bar.firstElementChild;
-  if (line.textContent !== words) line.textContent = words;
+  clearInterval(counting);
+  bar.hidden = !seconds;
+  const [line, count] = bar.firstElementChild.children;
+  line.textContent = seconds ? "The worker does not answer; what stands here may be old. Schedules keep running without this page." : "";
+  const tell = () => { count.textContent = seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again."; seconds -= 1; };
+  if (!seconds) return;
+  tell();
+  counting = setInterval(tell, 1000);
 }
 
 export async function refresh(options = {}) {
@@ -95,11 +102,11 @@ export async function refresh(options = {}) {
     if (response.redirected && new URL(response.url).pathname !== location.pathname) return location.reload();
     if (!response.ok) throw new Error(String(response.status));
     apply(await page(response), options);
-    stale("");
+    stale(0);
     wait = EVERY;
   } catch {
     wait = Math.min(wait * 2, SLOWEST);
-    stale(`The worker does not answer. Trying again in ${wait / 1000} s; what stands here may be old. Schedules keep running without this page.`);
+    stale(wait / 1000);
   } finally {
     asking = false;
   }

@@ -1,23 +1,32 @@
-// On the page of a worker that does not answer: asks again, and opens the page when it is back.
+// "Try again in 4 s" counts down. A page that was only asked for is asked for again then, and opened once it is there;
+// what was sent is not sent again by itself.
+const words = (seconds) => (seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`);
+
+async function isBack() {
+  try {
+    return (await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" })).ok;
+  } catch {
+    return false; // not even the dashboard answers: the next try tells
+  }
+}
+
 export function startRetry() {
-  const page = document.querySelector("[data-retry]");
-  const words = document.querySelector("[data-retry-words]");
-  if (!page) return;
-  const every = Number(page.dataset.retry);
-  let left = every;
-  setInterval(async () => {
+  const place = document.querySelector("[data-retry]");
+  if (!place) return;
+  const shown = place.querySelector("[data-retry-left]");
+  const opens = "retryOpens" in place.dataset;
+  let left = Number(place.dataset.retry);
+  if (left >= 3600) return; // the words of the server say it well enough
+  const timer = setInterval(async () => {
     left -= 1;
-    if (left > 0) {
-      words.textContent = `Trying again in ${left} s.`;
-      return;
-    }
-    words.textContent = "Trying again.";
-    left = every;
-    try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-      if (answer.ok) location.reload();
-    } catch {
-      // not even the dashboard answers: the next try tells
+    if (left > 0) shown.textContent = words(left);
+    else if (opens) {
+      left = Number(place.dataset.retry);
+      shown.textContent = words(left);
+      if (await isBack()) location.reload();
+    } else {
+      clearInterval(timer);
+      place.textContent = "It can be tried again now.";
     }
   }, 1000);
 }

@@ -9,7 +9,8 @@ let counted = false;
 function tell() {
   const all = boxes();
   const ticked = all.filter((box) => box.checked);
-  const words = every?.checked ? "All that match are selected" : `${ticked.length} selected`;
+  // Grouped by tag, a schedule is there once for each of its tags.
+  const words = every?.checked ? "All that match are selected" : `${new Set(ticked.map((box) => box.value)).size} selected`;
   const line = document.querySelector("[data-picked]");
   if (line && line.textContent !== words) line.textContent = words;
   if (over()) {
@@ -48,7 +49,10 @@ function pick(event) {
     const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b);
     for (const one of all.slice(from, to + 1)) one.checked = box.checked;
   }
-  if (box.name === "id") last = box;
+  if (box.name === "id") {
+    last = box;
+    for (const one of boxes()) if (one.value === box.value) one.checked = box.checked;
+  }
   tell();
 }
 
