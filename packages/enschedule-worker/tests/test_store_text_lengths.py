@@ -15,7 +15,7 @@ from enschedule_core.wire.others import ConcurrencyGroupInput, PauseAllInput
 from enschedule_core.wire.people import ApiKeyInput, GroupInput, GroupPatch, MemberInput, MePatch, UserInput
 from enschedule_core.wire.schedules import BindingInput, PauseInput, ScheduleInput
 from enschedule_core.wire.views import ViewInput
-from enschedule_worker.store.models import Base, short
+from enschedule_worker.store.models.base import Base, short
 
 EMOJI = "\U0001f600"  # one character, and two of the units that SQL Server counts in
 
