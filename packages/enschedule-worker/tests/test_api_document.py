@@ -154,6 +154,7 @@ def test_an_answer_that_is_not_documented_would_be_found(
     assert found
 
 
+@pytest.mark.timeout(300)
 def test_whatever_is_sent_the_answer_is_a_documented_one(server: str) -> None:
     found, sent, done = mistakes(server, EXAMPLES)
     print(dict(sent))
