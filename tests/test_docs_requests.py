@@ -169,6 +169,7 @@ PROVOKED: list[tuple[str, str, str, Any, dict[str, str]]] = [
     ("POST /schedules/{schedule_id}/pause", "stale_revision", "schedules/there/pause", {}, STALE),
     ("POST /schedules/{schedule_id}/resume", "stale_revision", "schedules/there/resume", {}, STALE),
     ("POST /schedules/{schedule_id}/restore", "stale_revision", "schedules/gone/restore", None, STALE),
+    ("PUT /pause", "stale_revision", "pause", {"paused": True}, STALE),
     ("PUT /views", "conflict", "views", {"items": [{"list": "runs", "name": "one more", "filters": {}}]}, {}),
     ("PUT /schedules/{schedule_id}", "stale_revision", "schedules/there", LOG, STALE),
     ("PUT /schedules/{schedule_id}", "invalid_trigger", "schedules/there", NEVER, {}),
