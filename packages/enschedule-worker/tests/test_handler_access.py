@@ -10,7 +10,7 @@ from people_kit import ROOT, People
 from enschedule_core.actor import Role
 from enschedule_core.handler import Handler, handler
 from enschedule_core.registry import Registry
-from enschedule_worker.service import schedules
+from enschedule_worker.service import handler_access
 
 MINE = {"handler": "danger", "data": {}}
 
@@ -205,7 +205,7 @@ def test_the_strictest_of_all_versions_counts(stand: Stand, stage: Any, registry
 
 def test_every_place_that_saves_or_starts_asks(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests above turn red without the question; this one shows it for saving."""
-    monkeypatch.setattr(schedules.handler_access, "check", lambda *_, **__: None)
+    monkeypatch.setattr(handler_access, "check", lambda *_, **__: None)
     assert stand.ask("editor", "POST", "schedules", {**MINE, "id": "x"})[0] == 201
 
 
