@@ -19,6 +19,7 @@ class TestHome:
         assert "13 of 15 schedules are fine. Invoice export has failed 5 times in a row since 13:15, and Resize" in text
         assert "Last 24 hours: 1,176 runs, 1,151 succeeded, 25 failed; 5 slots skipped. Runs start 4 ms after" in text
         assert "Attempt 3 of 4 at 14:35:10" in text
+        assert re.search(r"last success \d\d:\d\d", text)
 
     def test_running_is_progress_where_the_handler_reports_it(self, pages):
         text = pages.text("/")
