@@ -21,7 +21,7 @@ import bootstrap  # noqa: E402 - lives in tools/
 import package_index  # noqa: E402
 
 BIN = Path(sys.executable).parent
-SERIAL = "not browser and not cluster and not database"
+SERIAL = "not browser and not cluster and not database and not long"
 # Where the tests of a marker are, because to collect all files takes seconds; a test sees to it that none is missed.
 PLACES = {
     "database": ("packages/enschedule-worker/tests", "tests/test_leaks.py", "tests/test_benchmarks.py"),
