@@ -58,7 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         noted.setdefault(item.nodeid.split("::")[0], set()).add(frozenset(mark.name for mark in item.iter_markers()))
     yield
-    if hasattr(config, "workerinput"):
+    # Where files are given out, and not single tests: there, long ones are better among short ones.
+    if "--no-loadscope-reorder" in getattr(config, "workerinput", {}).get("mainargv", ()):
         files: dict[str, list[float]] = {}
         for item in items:
             mark = item.get_closest_marker("timeout")

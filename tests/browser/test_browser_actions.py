@@ -136,7 +136,7 @@ def test_a_running_run_is_cancelled(page, server):
     page.get_by_role("button", name="Run now").click()
     expect(page.get_by_role("list", name="Output")).to_contain_text("tick 1 of 600")
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("#voice")).to_contain_text("Cancelled after")
+    expect(page.locator("#voice")).to_contain_text("Cancelled by local after")
     expect(page.get_by_role("button", name="Run again")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
 

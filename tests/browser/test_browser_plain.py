@@ -80,7 +80,7 @@ def test_run_now_reload_cancel_and_run_again(page, server):
     page.get_by_role("button", name="Cancel").click()
     server.wait_run(int(page.url.rsplit("/", 1)[1]), "cancelled")
     page.reload()
-    expect(page.locator("#voice")).to_contain_text("Cancelled after")
+    expect(page.locator("#voice")).to_contain_text("Cancelled by local after")
     expect(page.get_by_role("list", name="Output")).to_contain_text("tick 1 of 600")
     page.get_by_role("link", name="stderr", exact=True).click()
     expect(page.get_by_text("tick 1 of 600")).to_have_count(0)

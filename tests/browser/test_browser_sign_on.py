@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the provider is the other tests' too
 
@@ -48,7 +49,7 @@ def test_one_press_leads_there_and_back_and_out_again(door, provider, new_contex
     assert page.url == f"{door.url}/workers"
     page.locator(".who summary").click()
     page.get_by_role("button", name="Log out").click()
-    assert page.get_by_text("You are logged out here.").is_visible()
+    expect(page.get_by_text("You are logged out here.")).to_be_visible()
     page.goto("/workers")
     assert urlsplit(page.url).path == "/login"
     assert faults == []
