@@ -105,7 +105,7 @@ def long(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def browser(session: nox.Session) -> None:
     """The pages in Chromium."""
-    arguments = ("-n", "2", *BY_FILE, *(session.posargs or PLACES["browser"]))
+    arguments = ("-n", "2", "--dist", "loadfile", *(session.posargs or PLACES["browser"]))
     _run(session, "pytest", "-m", "browser", *arguments)
 
 

@@ -156,6 +156,7 @@ def test_groups_stand_under_headings(filled, page):
     page.goto("/schedules?sort=title")
     page.get_by_text("Group: none").click()
     page.get_by_role("link", name="by handler").click()
+    expect(page.locator("th[scope=colgroup] a").first).to_be_visible()
     headings = page.locator("th[scope=colgroup] a").all_inner_texts()
     assert headings == sorted(headings)
     assert "log-job" in headings
@@ -179,16 +180,16 @@ def test_a_row_is_ticked_run_and_paused_by_keys(page, server):
 
 
 def test_a_double_click_starts_one_run(page, server):
-    server.make("twice", title="Twice")
-    page.goto("/schedules/twice")
+    server.make("two-clicks", title="Two clicks")
+    page.goto("/schedules/two-clicks")
     page.get_by_role("button", name="Run now").dblclick()
     expect(page).to_have_url(re.compile(r"/runs/\d+$"))
     page.wait_for_timeout(300)
-    assert len(server.get("runs?schedule=twice")["items"]) == 1
-    page.goto("/schedules/twice")
+    assert len(server.get("runs?schedule=two-clicks")["items"]) == 1
+    page.goto("/schedules/two-clicks")
     page.get_by_role("button", name="Run now").click()
     expect(page).to_have_url(re.compile(r"/runs/\d+$"))
-    assert len(server.get("runs?schedule=twice")["items"]) == 2
+    assert len(server.get("runs?schedule=two-clicks")["items"]) == 2
 
 
 @PLAIN
