@@ -282,7 +282,7 @@ class Crowd:
 def _document(id: str, sort: Sort, folder: Path) -> str:
     lines = [
         *("spec:", f"  id: {id}", f"  handler: {'nap' if sort.nap else 'tick'}"),
-        f"  data: {{folder: {folder}, seconds: 2}}",
+        f"  data: {{folder: {folder}, seconds: {2 if sort.nap else 0}}}",
         *("  overlap: allow", "  catch_up: {mode: all}", "  on_lost: retry", "  retry: {max_attempts: 3, delay: 1s}"),
     ]
     if sort.seconds:
