@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,13 +15,25 @@ from enschedule_worker.store import migrate, schedule_counts, schedule_lists
 from enschedule_worker.store.clock import ManualClock
 from enschedule_worker.store.database import Database, Transaction
 from enschedule_worker.store.models.runs import Run
-from enschedule_worker.store.models.schedules import Schedule
-from enschedule_worker.store.models.workers import Worker, WorkerHandler
+from enschedule_worker.store.models.schedules import Schedule, ScheduleTag
+from enschedule_worker.store.models.workers import Binding, Worker, WorkerHandler
+from enschedule_worker.store.schedule_lists import EVERY, Filters
 
 NOW = 1_790_000_000_000_000
 SECOND = 1_000_000
 OFFERED, GONE = "log-job", "gone"
 STATUSES = ("running", "waiting", "retrying", "broken")
+SOME = (
+    Filters(handler_id=GONE),
+    Filters(tags=("odd",)),
+    Filters(tags=("odd", "third"), handler_id=OFFERED),
+    Filters(q="s-1"),
+    Filters(q=OFFERED),
+    Filters(paused=True),
+    Filters(failing=True),
+    Filters(worker="elsewhere"),
+    Filters(statuses=("waiting", "broken")),
+)
 
 
 def schedule(key: int, chance: Random) -> dict[str, Any]:
@@ -29,7 +42,7 @@ def schedule(key: int, chance: Random) -> dict[str, Any]:
     def often(share: float, value: Any) -> Any:
         return value if chance.random() < share else None
 
-    bound = chance.choice([0, 0, 0, 1, 2])
+    bound = chance.choice([0, 0, 0, 0, 1, 2, 3])
     running = chance.choice([0, 0, 0, 1])
     plain = dict.fromkeys(("description", "trigger", "policies"), "") | {"tags": "[]", "overlap": "skip"}
     reason = often(0.1, "no such zone")
@@ -42,7 +55,7 @@ def schedule(key: int, chance: Random) -> dict[str, Any]:
         "handler_version": chance.choice([1, 1, 2]),
         "trigger_kind": chance.choice(["cron", "manual", "once"]),
         "binding": bound,
-        "worker_id": {2: "elsewhere"}.get(bound),
+        "worker_id": {2: "elsewhere", 3: "up"}.get(bound),
         "worker_tags": {1: '["gpu"]'}.get(bound),
         "paused": chance.random() < 0.15,
         "broken_reason": reason,
@@ -65,6 +78,11 @@ def fill(tx: Transaction, seed: int) -> None:
     chance = Random(seed)
     schedules = [schedule(key, chance) for key in range(1, 120)]
     tx.execute(insert(Schedule), schedules)
+    wishes = ((1, None, '["gpu"]'), (2, "elsewhere", "[]"), (3, "up", "[]"))
+    named = ("key", "worker_id", "tags", "digest")
+    tx.execute(insert(Binding), [dict(zip(named, (*wish, str(wish)), strict=True)) for wish in wishes])
+    tagged = {"odd": range(1, 120, 2), "third": range(1, 120, 3)}
+    tx.execute(insert(ScheduleTag), [{"tag": tag, "schedule_key": key} for tag, keys in tagged.items() for key in keys])
     columns = {"handler_version": 1, "origin_kind": "slot", "queued_at": NOW, "not_before": NOW, "handler_id": "x"}
     running = [one["key"] for one in schedules if one["running_runs"]]
     tx.execute(
@@ -86,13 +104,14 @@ def test_the_counts_are_those_of_looking_at_each(tmp_path: Path, seed: int) -> N
         fill(tx, seed)
     scopes = (Scope(), Scope(frozenset({1})), Scope(frozenset({1, 2}), ungrouped=True), Scope(frozenset()))
     with database.read() as tx:
-        for scope in scopes:
-            each = schedule_lists.counts(tx, scope, overdue_before=NOW)
-            found = schedule_counts.counts(tx, scope, overdue_before=NOW)
+        for scope, filters in product(scopes, (EVERY, *SOME)):
+            each = schedule_lists.counts(tx, scope, filters, overdue_before=NOW)
+            where = schedule_lists.conditions(tx, filters)
+            found = schedule_counts.counts(tx, scope, where, overdue_before=NOW)
             for name in ("total", "failing", "paused", "overdue"):
-                assert getattr(found, name) == getattr(each, name), name
+                assert getattr(found, name) == getattr(each, name), (name, filters)
             for name in STATUSES:
-                assert getattr(found, name) == getattr(each, f"status_{name}"), name
+                assert getattr(found, name) == getattr(each, f"status_{name}"), (name, filters)
     assert found.total == 0
     database.dispose()
 

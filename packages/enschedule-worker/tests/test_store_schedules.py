@@ -163,5 +163,7 @@ def test_a_page_deep_in_a_long_list_is_found_by_an_index(database: Any, sort: st
         (statement, parameters), *_ = found
         plan = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
     text = "\n".join(str(row[3]) for row in plan)
-    assert "SEARCH schedules USING INDEX" in text, text
-    assert "USE TEMP B-TREE" not in text, text
+    chosen, joined, _ = text.partition("SCAN anon_1")  # what follows orders the few that were chosen
+    assert joined, text
+    assert "SEARCH schedules USING INDEX" in chosen, text
+    assert "USE TEMP B-TREE" not in chosen, text

@@ -37,11 +37,9 @@ def of_schedules(
     """Return how many schedules match, and how many of them need somebody."""
     with reading(database, actor) as tx:
         late = tx.now - OVERDUE_SECONDS * _MICROS
-        if filters == schedule_lists.EVERY:
-            counts = schedule_counts.counts(tx, actor.scope, overdue_before=late)
-        else:
-            counts = schedule_counts.matching(tx, actor.scope, filters, overdue_before=late)
-        failing = schedule_lists.failing(tx, actor.scope, filters, FAILING_SHOWN)
+        where = schedule_lists.conditions(tx, filters)
+        counts = schedule_counts.counts(tx, actor.scope, where, overdue_before=late)
+        failing = schedule_lists.failing(tx, actor.scope, where, FAILING_SHOWN)
         halted = halt.current(tx) is not None
     return {
         "total": counts.total,

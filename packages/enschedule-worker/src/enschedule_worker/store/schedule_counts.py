@@ -2,7 +2,8 @@
 
 What :func:`enschedule_worker.store.schedule_lists.counts` says of each schedule, this says of those in trouble: they
 are few, and each kind of trouble has an index. How many there are, and which of them no worker can run, follows from
-counting alike ones: by handler and by which workers they want.
+counting alike ones: by handler and by which workers they want. So no column may be read for these that is not in the
+index ``ix_schedules_offer``: PostgreSQL would read all rows for it.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, and_, bindparam, false, func, or_, select, true
+from sqlalchemy import BigInteger, Row, Select, and_, bindparam, false, func, literal, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
-from enschedule_worker.store import bindings, census, schedule_lists
+from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
 from enschedule_worker.store.models.runs import Run
 from enschedule_worker.store.models.schedules import Schedule, is_above_none
 from enschedule_worker.store.models.status import has_status
-from enschedule_worker.store.models.workers import Worker, WorkerHandler
-from enschedule_worker.store.schedule_rows import is_offered, status, visible
+from enschedule_worker.store.models.workers import Binding, Worker, WorkerHandler
+from enschedule_worker.store.schedule_rows import status, visible
+
+Conditions = Sequence[ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +47,25 @@ class Counts:
     broken: int
 
 
-def counts(tx: Transaction, scope: Scope, *, overdue_before: int) -> Counts:
-    """Count the schedules that a scope has; ``overdue_before`` (µs) is before when one had to be looked at."""
-    alike = tx.execute(_alike(scope)).all()
-    found = tx.execute(_troubled(scope), {"late": overdue_before}).one()
+def counts(tx: Transaction, scope: Scope, where: Conditions = (), *, overdue_before: int) -> Counts:
+    """Count the schedules that a scope has and that fulfil ``where``.
+
+    ``overdue_before`` (µs) is before when one had to be looked at.
+    """
+    now = {"now": tx.now}
+    every = _alike(scope)
+    alike = tx.execute(every.where(*where) if where else every, now).all()
+    troubled = _troubled(scope, where) if where else _all_troubled(scope)
+    found = tx.execute(troubled, now | {"late": overdue_before}).one()
     return Counts(
         total=sum(int(row.number) for row in alike),
         failing=found.failing,
         paused=sum(int(row.number) for row in alike if row.paused),
         overdue=found.overdue,
         running=found.running,
-        waiting=_waiting(tx, scope, [row for row in alike if not row.paused]),
+        waiting=_waiting(tx, scope, where, [row for row in alike if not row.paused]),
         retrying=found.retrying,
         broken=found.broken,
-    )
-
-
-def matching(tx: Transaction, scope: Scope, filters: schedule_lists.Filters, *, overdue_before: int) -> Counts:
-    """Count those of the schedules that match, by reading these."""
-    row = schedule_lists.counts(tx, scope, filters, overdue_before=overdue_before)
-    return Counts(
-        total=row.total,
-        failing=row.failing,
-        paused=row.paused,
-        overdue=row.overdue,
-        running=row.status_running,
-        waiting=row.status_waiting,
-        retrying=row.status_retrying,
-        broken=row.status_broken,
     )
 
 
@@ -79,20 +73,18 @@ def matching(tx: Transaction, scope: Scope, filters: schedule_lists.Filters, *, 
 def _alike(scope: Scope) -> Select[Any]:
     """Return the statement that counts schedules by what decides whether a worker can run them: from one index."""
     same: list[Any] = [Schedule.handler_id, Schedule.handler_version, Schedule.binding, Schedule.paused]
-    figures: list[Any] = [func.count().label("number"), func.min(Schedule.key).label("key")]
-    return select(*same, *figures).where(visible(scope)).group_by(*same)
+    return select(*same, func.count().label("number")).where(visible(scope)).group_by(*same)
 
 
-@lru_cache(maxsize=64)
-def _troubled(scope: Scope) -> Select[Any]:
-    inside = visible(scope)
+def _troubled(scope: Scope, where: Conditions) -> Select[Any]:
+    inside = (visible(scope), *where)
     late = bindparam("late", type_=BigInteger)
     running = select(Run.schedule_key).where(has_status(Run.status, RunStatus.RUNNING))
     by_itself = status(true())  # of these two, whatever workers offer
 
     # "Above 0" instead of "not NULL", which SQLite takes no index for.
     def number(*conditions: ColumnElement[bool]) -> Any:
-        return select(func.count()).select_from(Schedule).where(inside, *conditions).scalar_subquery()
+        return select(func.count()).select_from(Schedule).where(*inside, *conditions).scalar_subquery()
 
     return select(
         number(Schedule.failing_since > 0).label("failing"),
@@ -103,37 +95,38 @@ def _troubled(scope: Scope) -> Select[Any]:
     )
 
 
-def _waiting(tx: Transaction, scope: Scope, alike: Sequence[Row[Any]]) -> int:
+@lru_cache(maxsize=64)
+def _all_troubled(scope: Scope) -> Select[Any]:
+    """Return it for all schedules, made once: to put a statement together takes longer than to run it."""
+    return _troubled(scope, ())
+
+
+def _waiting(tx: Transaction, scope: Scope, where: Conditions, alike: Sequence[Row[Any]]) -> int:
     """Count the schedules that no worker can run, and that would run."""
-    live = select(WorkerHandler.handler_id, WorkerHandler.handler_version).join(
-        Worker, Worker.instance_id == WorkerHandler.instance_id
-    )
-    offered = {tuple(row) for row in tx.execute(live.where(census.is_live()).distinct(), {"now": tx.now})}
-    bound = [row.key for row in alike if row.binding != bindings.ANY]
-    reached: set[int] = set()
-    if bound:
-        one_of_each = select(Schedule.key).where(Schedule.key.in_(bound), is_offered())
-        reached = set(tx.execute(one_of_each, {"now": tx.now}).scalars())
-    stranded = [
-        row
-        for row in alike
-        if (
-            row.key not in reached
-            if row.binding != bindings.ANY
-            else (row.handler_id, row.handler_version) not in offered
-        )
-    ]
+    offered = {tuple(row) for row in tx.execute(_OFFERED, {"now": tx.now})}
+    if any(row.binding != bindings.ANY for row in alike):
+        offered |= {tuple(row) for row in tx.execute(_OFFERED_TO_SOME, {"now": tx.now})}
+    stranded = {(row.handler_id, row.handler_version, row.binding) for row in alike} - offered
     if not stranded:
         return 0
     same = or_(
         *(
-            and_(
-                Schedule.handler_id == row.handler_id,
-                Schedule.handler_version == row.handler_version,
-                Schedule.binding == row.binding,
-            )
-            for row in stranded
+            and_(Schedule.handler_id == handler, Schedule.handler_version == version, Schedule.binding == binding)
+            for handler, version, binding in sorted(stranded)
         )
     )
-    waits = (visible(scope), same, status(false()) == ScheduleStatus.WAITING)
-    return int(tx.execute(select(func.count()).select_from(Schedule).where(*waits)).scalar_one())
+    waits = (visible(scope), *where, same, status(false()) == ScheduleStatus.WAITING)
+    return int(tx.execute(select(func.count()).select_from(Schedule).where(*waits), {"now": tx.now}).scalar_one())
+
+
+_OFFERS = select(WorkerHandler.handler_id, WorkerHandler.handler_version).join(
+    Worker, Worker.instance_id == WorkerHandler.instance_id
+)
+_OFFERED = _OFFERS.add_columns(literal(bindings.ANY)).where(census.is_live()).distinct()
+_OFFERED_TO_SOME = (
+    _OFFERS.add_columns(Binding.key)
+    .join(Binding, or_(Binding.worker_id.is_(None), Binding.worker_id == Worker.id))
+    .where(census.is_live(), bindings.covers(Worker.tags, Binding.tags))
+    .distinct()
+)
+"""Which handlers live workers offer, and to which wishes for a worker: handler, version, number of the wish."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, Integer, Row, and_, case, cast, exists, false, func, or_, select, true
+from sqlalchemy import Executable, Integer, Row, Select, and_, case, cast, exists, false, func, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -68,10 +68,8 @@ def named(tx: Transaction, text: str) -> set[int] | None:
     """
     if tx.execute(select(Handler.id).where(contains(Handler.id, text)).limit(1)).first() is not None:
         return None
-    # One after the other, because each has an index that can be read instead of the whole rows.
-    by_id = select(Schedule.key).where(contains(Schedule.id, text)).limit(MANY + 1)
-    by_title = select(Schedule.key).where(contains(Schedule.title, text)).limit(MANY + 1)
-    keys = {*tx.execute(by_id).scalars(), *tx.execute(by_title).scalars()}
+    named_so = or_(contains(Schedule.id, text), contains(Schedule.title, text))  # one index has both
+    keys = set(tx.execute(select(Schedule.key).where(named_so).limit(MANY + 1)).scalars())
     return None if len(keys) > MANY else keys
 
 
@@ -97,7 +95,7 @@ def conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
     if filters.group is not None:
         found.append(is_of_group(Schedule.group_id, filters.group))
     if filters.paused is not None:
-        found.append(Schedule.paused == (true() if filters.paused else false()))
+        found.append(_is_paused(tx) if filters.paused else Schedule.paused == false())
     if filters.failing is not None:
         found.append(Schedule.key.in_(_FAILING) if filters.failing else Schedule.failing_since.is_(None))
     return found
@@ -117,6 +115,7 @@ _ALIKE = aliased(Schedule)
 _FAILING = select(_ALIKE.key).where(_ALIKE.failing_since > 0)
 _SIGNS: Mapping[str, Any] = {
     ScheduleStatus.BROKEN.value: select(_ALIKE.key).where(is_above_none(_ALIKE.faults)),
+    ScheduleStatus.PAUSED.value: select(_ALIKE.key).where(_ALIKE.paused == true()),
     ScheduleStatus.RETRYING.value: select(_ALIKE.key).where(is_above_none(_ALIKE.retry_at)),
     ScheduleStatus.RUNNING.value: select(Run.schedule_key).where(has_status(Run.status, RunStatus.RUNNING)),
 }
@@ -131,6 +130,12 @@ def _has_handler(tx: Transaction, handler_id: str) -> ColumnElement[bool]:
     same = Schedule.handler_id == handler_id
     some = tx.execute(select(Schedule.key).where(same).limit(MANY + 1)).all()
     return same if len(some) <= MANY else func.coalesce(Schedule.handler_id, "") == handler_id
+
+
+def _is_paused(tx: Transaction) -> ColumnElement[bool]:
+    """Return the condition that a schedule is paused; if few are, by their keys, which are soon sorted."""
+    some = tx.execute(select(Schedule.key).where(Schedule.paused == true()).limit(MANY + 1)).scalars().all()
+    return Schedule.key.in_(some) if len(some) <= MANY else Schedule.paused == true()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,22 +162,28 @@ def page(
     ``last_finished_at`` and ``last_message``.
     """
     column, backwards = SORTS[sort.lstrip("-")], sort.startswith("-")
-    base = whole().where(visible(scope), *conditions(tx, filters)).limit(limit)
+    where = (visible(scope), *conditions(tx, filters))
     now = {"now": tx.now}
     rows: list[Row[Any]] = []
     if after is None or after.value is not None:
-        with_value = base.where(column.is_not(None))
-        if after is not None:
-            with_value = with_value.where(_beyond(column, after, backwards=backwards))
+        beyond = () if after is None else (_beyond(column, after, backwards=backwards),)
         order = (column.desc(), Schedule.key.desc()) if backwards else (column, Schedule.key)
-        rows = list(tx.execute(with_value.order_by(*order), now))
+        rows = list(tx.execute(_first((*where, column.is_not(None), *beyond), order, limit), now))
         after = None
     if len(rows) < limit and column.nullable:
-        without = base.where(column.is_(None)).limit(limit - len(rows))
-        if after is not None:
-            without = without.where(Schedule.key > after.key)
-        rows.extend(tx.execute(without.order_by(Schedule.key), now))
+        beyond = () if after is None else (Schedule.key > after.key,)
+        rows.extend(tx.execute(_first((*where, column.is_(None), *beyond), (Schedule.key,), limit - len(rows)), now))
     return rows
+
+
+def _first(where: Sequence[ColumnElement[bool]], order: Sequence[Any], limit: int) -> Select[Any]:
+    """Return the statement for the first whole rows in an order.
+
+    Their keys are chosen before anything is joined: a planner that is wrong about how many there are would else join
+    and sort all of them.
+    """
+    chosen = select(Schedule.key).where(*where).order_by(*order).limit(limit).subquery()
+    return whole().join(chosen, chosen.c.key == Schedule.key).order_by(*order)
 
 
 def keys(
@@ -245,9 +256,9 @@ def tags(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
     return list(tx.execute(statement.order_by(number.desc(), ScheduleTag.tag).limit(limit)))
 
 
-def failing(tx: Transaction, scope: Scope, filters: Filters, limit: int) -> list[Row[Any]]:
-    """Return the whole rows of schedules that fail, longest first."""
-    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None), *conditions(tx, filters))
+def failing(tx: Transaction, scope: Scope, where: Sequence[ColumnElement[bool]], limit: int) -> list[Row[Any]]:
+    """Return the whole rows of schedules that fail and fulfil ``where``, longest first."""
+    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None), *where)
     return list(tx.execute(statement.order_by(Schedule.failing_since, Schedule.key).limit(limit), {"now": tx.now}))
 
 
