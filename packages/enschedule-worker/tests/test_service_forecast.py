@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter as Tally
+from random import Random
 from typing import Any
 
 import pytest
+from engine_kit import ACTOR, NOON, World
+from sqlalchemy import insert
 
 from enschedule_core import triggers
 from enschedule_core.clock import from_micros, parse_instant, to_micros
-from enschedule_worker.service.days import HOUR, MINUTE
-from enschedule_worker.service.plans import Kind
+from enschedule_worker.service import forecast
+from enschedule_worker.service.day_tally import Kind
+from enschedule_worker.service.days import DAY, HOUR, MINUTE
+from enschedule_worker.service.plans import Plan
 from enschedule_worker.service.tally import Tally as Counted
+from enschedule_worker.store.models.people import Audit
 
 STOCKHOLM = {"timezone": "Europe/Stockholm"}
 TRIGGERS = (
@@ -46,17 +52,20 @@ def kind(wire: dict[str, Any], start: int, *, number: int = 1, key: int = 1, fir
 
 
 def counted(kinds: list[Kind], start: int, end: int, offset: int = 0) -> Counted:
-    tally = Counted(start, end, offset, minutes=True)
-    tally.add(sorted(kinds, key=lambda kind: kind.goes_on_at))
-    return tally
+    return Counted(Plan(sorted(kinds, key=lambda kind: kind.goes_on_at)), start, end, offset)
 
 
 def slots(row: Kind, start: int, end: int) -> list[int]:
-    """Every slot, one by one."""
+    """Every slot, one by one; what is not at a whole minute counts at the end of its minute."""
     trigger = triggers.from_wire(json.loads(row.trigger))
-    begin = from_micros(max(row.goes_on_at, start) - 1)
-    found = [to_micros(slot) for slot in trigger.slots_between(begin, from_micros(end - 1), 2**31)]
-    return found[: row.left]
+    begin = from_micros(row.goes_on_at - 1)
+    found = [to_micros(slot) for slot in trigger.slots_between(begin, from_micros(end + MINUTE), 2**31)][: row.left]
+    is_dense = '"seconds": 40' in row.trigger  # so many are counted to the second
+    return [slot for slot in found if start <= (slot if is_dense or slot % MINUTE == 0 else end_of_minute(slot)) < end]
+
+
+def end_of_minute(slot: int) -> int:
+    return slot - slot % MINUTE + MINUTE - 1
 
 
 def span(first: str, last: str) -> tuple[int, int]:
@@ -79,8 +88,9 @@ def test_the_fullest_minutes_are_those_of_all_slots(bounds: tuple[str, str, int]
     rows = [row for row in rows if "* 9-10" not in row.trigger and 'max_runs": 30' not in row.trigger]
     wanted: Tally[int] = Tally()
     for row in rows:
-        for minute in {slot - slot % MINUTE for slot in slots(row, start, end)}:
-            wanted[minute] += row.number
+        for minute in {slot - slot % MINUTE for slot in slots(row, start, end + MINUTE)}:
+            if start <= minute < end:
+                wanted[minute] += row.number
     best = sorted(wanted.items(), key=lambda one: (-one[1], one[0]))[:12]
     found = counted(rows, start, end).fullest(12)
     assert [(minute, count) for minute, count, _ in found] == best
@@ -102,3 +112,64 @@ def test_what_has_used_up_its_runs_is_in_no_hour() -> None:
     wire = {"kind": "cron", "expression": "*/5 * * * *", "max_runs": 30, "timezone": "UTC"}
     assert counted([kind(wire, start, fired=30)], start, end).hours() == []
     assert counted([kind(wire, start, fired=27)], start, end).hours() == [(start, 3)]
+
+
+def test_a_plan_that_has_changed_says_what_a_new_one_says() -> None:
+    """Days are counted on, kind by kind; whatever has come and gone, they are as if counted anew."""
+    start, end = span("2026-06-01T08:00:00Z", "2026-06-04T12:00:00Z")
+    chance = Random(3)
+
+    def some() -> list[Kind]:
+        drawn = [chance.randrange(len(TRIGGERS)) for _ in range(12)]
+        return [
+            kind(TRIGGERS[each], start + chance.choice([0, 0, 20 * HOUR, 40 * HOUR]), number=1 + at % 3, key=10 * at)
+            for at, each in enumerate(drawn)
+        ]
+
+    kinds = some()
+    plan = Plan(kinds)
+    for _ in range(40):
+        asked = Counted(plan, start, end)
+        fresh = Counted(Plan(kinds), start, end)
+        assert asked.hours() == fresh.hours()
+        found = asked.fullest(20)
+        assert [one[:2] for one in found] == [one[:2] for one in fresh.fullest(20)]
+        for minute, _, keys in found:
+            assert keys
+            for key in keys:
+                row = next(row for row in kinds if row.key == key)
+                assert minute in {slot - slot % MINUTE for slot in slots(row, start, end + MINUTE)}
+        kinds = [one for one in kinds if chance.random() < 0.8] + some()[: chance.randrange(4)]
+        kinds = list({one.key: one for one in kinds}.values())
+        plan = plan.becomes(kinds, start - start % DAY)
+
+
+def planned(world: World) -> int:
+    found = forecast.forecast(world.database, ACTOR, before=NOON + HOUR)
+    return sum(bucket["count"] for bucket in found["buckets"])
+
+
+def test_what_the_engine_gives_up_is_planned_no_more(world: World) -> None:
+    world.add("a", schedule="every 10 minutes")
+    world.add("b", schedule="every 20 minutes")
+    assert planned(world) == 7  # and kept, until something changes
+    world.change("a", broken_reason="no such zone", faults=1)
+    assert planned(world) == 2
+    world.change("a", broken_reason=None, faults=0)
+    world.change("b", broken_reason="no such zone", faults=1)
+    assert planned(world) == 5
+
+
+def test_a_change_that_was_committed_after_a_later_one_is_seen(world: World) -> None:
+    world.add("a", schedule="every 10 minutes")
+    enter(world, 1000)
+    assert planned(world) == 5
+    world.change("a", paused=True)  # as it would be had its transaction taken longer
+    enter(world, 999)
+    assert planned(world) == 0
+
+
+def enter(world: World, id: int) -> None:
+    told = {"action": "schedule.pause", "object_kind": "schedule", "object_id": "a", "refused": False}
+    with world.database.write() as tx:
+        tx.execute(insert(Audit).values(id=id, at=tx.now, actor_kind="session", actor_name="ada", **told))

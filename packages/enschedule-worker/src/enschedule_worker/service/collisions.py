@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
+
+from sqlalchemy import Row
 
 from enschedule_core.actor import Actor
 from enschedule_core.clock import format_instant, to_micros
@@ -14,14 +16,14 @@ from enschedule_core.errors import InvalidTrigger
 from enschedule_core.triggers import Cron, Once, Trigger, parse
 from enschedule_worker.service import days, plans
 from enschedule_worker.service.access import reading
-from enschedule_worker.service.days import HOUR, MINUTE
-from enschedule_worker.service.plans import Kind
+from enschedule_worker.service.day_tally import EXAMPLES, Kind
+from enschedule_worker.service.days import DAY, HOUR, MINUTE, MINUTES_IN_HOUR
+from enschedule_worker.service.plans import Plan
 from enschedule_worker.service.present import ref
 from enschedule_worker.store import schedule_lists
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database
 
-EXAMPLES = 3
 _CLOCK = re.compile(r"\b(\d{1,2}):(\d{2})\b")
 _HOUR = re.compile(r"\b(\d{1,2})( ?)(am|pm)\b", re.IGNORECASE)
 
@@ -41,19 +43,10 @@ def of_trigger(
         return None
     own = to_micros(first) - to_micros(first) % MINUTE
     start = own - own % HOUR
-    counts: dict[int, int] = {}
-    keys: list[int] = []
     with reading(database, actor) as tx:
-        kinds = plans.kinds(database, tx, actor.scope, start + HOUR)
+        plan = plans.plan(database, tx, actor.scope, start + HOUR)
         row = None if own_id is None else store.get(tx, own_id, actor.scope)
-        for kind in kinds if row is None else plans.without(kinds, row):
-            if kind.goes_on_at >= start + HOUR:
-                break
-            minutes = _minutes_of(kind, start)
-            for minute in minutes:
-                counts[minute] = counts.get(minute, 0) + kind.number
-            if own in minutes and len(keys) < EXAMPLES:
-                keys.append(kind.key)
+        counts, keys = _counts(plan, start, row), _keys(plan, own, row)
         names = schedule_lists.names(tx, keys)
     count = counts.get(own, 0)
     return {
@@ -64,12 +57,51 @@ def of_trigger(
     }
 
 
-def _minutes_of(kind: Kind, start: int) -> list[int]:
+def _counts(plan: Plan, start: int, row: Row[Any] | None) -> Counter[int]:
+    """Return how many schedules but that of ``row`` start in each minute of the hour from ``start`` on."""
+    day = start - start % DAY
+    first = (start - day) // MINUTE
+    few = plan.day(day).few[first : first + MINUTES_IN_HOUR]
+    counts = Counter({start + number * MINUTE: count for number, count in enumerate(few) if count})
+    for kind in plan.limited:
+        for minute in _minutes(kind, start):
+            counts[minute] += kind.number
+    if row is not None:
+        own = next((kind for kind in plan.kinds if _has(kind, row)), None)
+        counts.subtract(() if own is None else _minutes(own, start))
+    return +counts
+
+
+def _minutes(kind: Kind, start: int) -> set[int]:
     """Return the minutes of the hour from ``start`` on in which a kind of schedules starts; none for each minute."""
     begin, end = max(kind.goes_on_at, start), start + HOUR
-    if days.is_every_minute(kind.trigger, begin):
-        return []
-    return list(islice(days.minutes(kind.trigger, begin, end), kind.left))
+    if kind.left is not None:
+        slots: Sequence[int] = [slot for slot in kind.slots(end) if slot >= start]
+    else:
+        day = days.day(kind.trigger, start - start % DAY)
+        if day.is_dense or days.fills_an_hour(day.slots):
+            return set()
+        slots = day.between(begin, end)
+    return {slot - slot % MINUTE for slot in slots}
+
+
+def _keys(plan: Plan, minute: int, row: Row[Any] | None) -> list[int]:
+    """Return the keys of some schedules but that of ``row`` that start in a minute."""
+    day = minute - minute % DAY
+    found = [*plan.examples(day, (minute - day) // MINUTE)]
+    found += [kind for kind in plan.limited if minute in _minutes(kind, minute - minute % HOUR)]
+    keys = []
+    for kind in found:
+        if row is None or not _has(kind, row):
+            keys.append(kind.key)
+        elif kind.number > 1:  # another one that is planned like it
+            keys.append(kind.last_key if kind.key == row.key else kind.key)
+    return keys[:EXAMPLES]
+
+
+def _has(kind: Kind, row: Row[Any]) -> bool:
+    """Return whether a schedule is of a kind; where two have its trigger, either may be taken for it."""
+    return bool(kind.trigger == row.trigger and kind.key <= row.key <= kind.last_key)
 
 
 def _free(trigger: Trigger, own: int, start: int, taken: set[int]) -> dict[str, Any] | None:

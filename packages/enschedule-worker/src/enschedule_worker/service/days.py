@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -34,27 +34,10 @@ class Day(NamedTuple):
         return self.slots[bisect_left(self.slots, start) : bisect_left(self.slots, end)]
 
 
-class Span(NamedTuple):
-    """When a trigger has slots on several days.
-
-    ``minutes`` are those that slots lie in, each once; the same as ``slots`` where all of them are at whole minutes.
-    Both are empty where a day is too dense for them.
-    """
-
-    slots: tuple[int, ...] = ()
-    minutes: tuple[int, ...] = ()
-    is_dense: bool = False
-
-    def between(self, start: int, end: int) -> tuple[int, ...]:
-        """Return the slots from ``start`` until before ``end``."""
-        return self.slots[bisect_left(self.slots, start) : bisect_left(self.slots, end)]
-
-
 _EMPTY = Day()
 
 
-@lru_cache(maxsize=60_000)
-def day(text: str, start: int) -> Day:
+def expanded(text: str, start: int) -> Day:
     """Return when a stored trigger has slots in the 24 hours from ``start`` on (microseconds)."""
     trigger = readable_trigger(text)
     number = 0 if trigger is None else count(text, start, start + DAY)
@@ -69,15 +52,13 @@ def day(text: str, start: int) -> Day:
     return Day(slots, tuple(Counter(slot - (slot - start) % HOUR for slot in slots).items()))
 
 
-@lru_cache(maxsize=30_000)
-def span(text: str, first: int, last: int) -> Span:
-    """Return when a stored trigger has slots on the days that begin at ``first`` and so on, until before ``last``."""
-    days = [day(text, start) for start in range(first, last, DAY)]
-    if any(one.is_dense for one in days):
-        return Span(is_dense=True)
-    slots = tuple(slot for one in days for slot in one.slots)
-    minutes = tuple(dict.fromkeys(slot - slot % MINUTE for slot in slots))
-    return Span(slots, slots if minutes == slots else minutes)
+day = lru_cache(maxsize=10_000)(expanded)
+"""The same, kept for who asks again."""
+
+
+def fills_an_hour(slots: Sequence[int]) -> bool:
+    """Return whether there are as many slots within an hour as that has minutes."""
+    return len(slots) >= MINUTES_IN_HOUR and slots[MINUTES_IN_HOUR - 1] < slots[0] + HOUR
 
 
 @lru_cache(maxsize=20_000)
@@ -105,32 +86,3 @@ def _within(text: str, found: Day, start: int, end: int) -> int:
     if start >= end:
         return 0
     return count(text, start, end) if found.is_dense else len(found.between(start, end))
-
-
-def is_every_minute(text: str, begin: int) -> bool:
-    """Return whether a stored trigger has as many slots in the hour from ``begin`` on as that has minutes."""
-    end, start = begin + HOUR, begin - begin % DAY
-    slots = sum(_within(text, day(text, at), max(at, begin), min(at + DAY, end)) for at in range(start, end, DAY))
-    return slots >= MINUTES_IN_HOUR
-
-
-def minutes(text: str, begin: int, end: int) -> Iterator[int]:
-    """Yield the minutes in which a stored trigger has slots from ``begin`` until before ``end``, each once.
-
-    Of a day with more slots than minutes, those that the first slots of each hour are in.
-    """
-    for start in range(begin - begin % DAY, end, DAY):
-        found = day(text, start)
-        if found.is_dense:
-            yield from (minute for minute in _first_minutes(text, found.hours) if begin - MINUTE < minute < end)
-        else:
-            yield from dict.fromkeys(slot - slot % MINUTE for slot in found.between(begin, end))
-
-
-def _first_minutes(text: str, every: Iterable[tuple[int, int]]) -> Iterator[int]:
-    trigger = readable_trigger(text)
-    if trigger is None:
-        return
-    for hour, _ in every:
-        slots = trigger.slots_between(from_micros(hour - 1), from_micros(hour + HOUR - 1), MINUTES_IN_HOUR)
-        yield from dict.fromkeys(at - at % MINUTE for at in map(to_micros, slots))

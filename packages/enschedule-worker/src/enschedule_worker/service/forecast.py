@@ -50,10 +50,9 @@ def forecast(
             start = end if pause.until is None else min(max(start, pause.until), end)
         # The first slots from now on belong to the schedules that go on first; some more, as pauses end between.
         first = schedule_lists.earliest(tx, actor.scope, end, limit + 200 if start <= now else plans.MOST)
-        kinds = plans.kinds(database, tx, actor.scope, end)
-        tally = Tally(start, end, offset, minutes=fullest > 0)
-        tally.add(kinds[: plans.MOST])
-        minutes = tally.fullest(fullest)
+        plan = plans.plan(database, tx, actor.scope, end)
+        tally = Tally(plan, start, end, offset)
+        minutes = tally.fullest(fullest) if fullest else []
         names = schedule_lists.names(tx, {key for _, _, keys in minutes for key in keys})
     if start > now:  # most of so many have no slot in what is mostly a short time
         first = [row for row in first if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
@@ -71,7 +70,7 @@ def forecast(
             }
             for minute, count, keys in minutes
         ],
-        "truncated": len(kinds) > plans.MOST,
+        "truncated": not plan.is_whole,
     }
 
 

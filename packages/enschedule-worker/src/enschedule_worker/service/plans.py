@@ -6,44 +6,83 @@ Thousands of triggers are read for each such chart, and most of the time they ar
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Row
-
 from enschedule_core.actor import Scope
+from enschedule_worker.service.day_tally import DayTally, Kind
+from enschedule_worker.service.days import DAY
 from enschedule_worker.service.present import readable_trigger
-from enschedule_worker.store import audit, schedule_lists
+from enschedule_worker.store import audit, schedule_counts, schedule_lists
 from enschedule_worker.store.database import Database, Transaction
 
 MOST = 20_000
 """As many kinds of schedules are looked at; those with the same trigger and next slot are one kind."""
-AHEAD = 33 * 24 * 3_600_000_000
-KEPT = 60_000_000
-"""So long, in microseconds, is kept what the engine itself may change: schedules that end, or break."""
+AHEAD = 33 * DAY
+KEPT = 600_000_000
+"""So long, in microseconds, is kept what was read, although nobody has changed anything."""
 _MOST_SCOPES = 32
 
 
-class Kind(NamedTuple):
-    """Schedules that are planned alike: how many, and the lowest and the highest of their keys.
+class Version(NamedTuple):
+    """What tells that no schedule is planned otherwise: the newest changes, and which schedules are broken.
 
-    ``goes_on_at`` is the instant from which their slots run. ``left`` is how many slots they still have, ``None`` where
-    there is no limit.
+    Nothing else that the engine does by itself changes what is planned: who ends has no slots any more.
     """
 
-    trigger: str
-    goes_on_at: int
-    number: int
-    key: int
-    last_key: int
-    left: int | None = None
+    changes: tuple[int, int]
+    broken: tuple[int, int]
+
+    @classmethod
+    def of(cls, tx: Transaction) -> Version:
+        """Return the present one."""
+        return cls(audit.newest(tx), schedule_counts.broken(tx))
+
+
+class Plan:
+    """Kinds of schedules, what goes on first at the front, and what they come to on each day."""
+
+    def __init__(self, kinds: Sequence[Kind], days: Iterable[DayTally] = ()) -> None:
+        self.is_whole = len(kinds) <= MOST
+        self.kinds = kinds[:MOST]
+        self.limited = [kind for kind in self.kinds if kind.left is not None]
+        self._days = {day.start: day for day in days}
+        self._lock = threading.Lock()
+
+    def day(self, start: int) -> DayTally:
+        """Return the tally of the 24 hours from ``start`` on, without those that have a limit."""
+        with self._lock:
+            if start not in self._days:
+                self._days[start] = DayTally.of(start, self._unlimited())
+            return self._days[start]
+
+    def examples(self, day: int, minute: int) -> Sequence[Kind]:
+        """Return up to three kinds that start in a minute of a day, without those that have a limit."""
+        found = self.day(day)
+        if found.few[minute] and not found.examples(minute):  # those that were kept have gone, others have not
+            with self._lock:
+                found = self._days[day] = DayTally.of(day, self._unlimited())
+        return found.examples(minute)
+
+    def becomes(self, kinds: Sequence[Kind], today: int) -> Plan:
+        """Return the plan of other kinds; of the days that were counted, those from ``today`` on need not be again."""
+        plan = Plan(kinds)
+        before, after = set(self._unlimited()), set(plan._unlimited())
+        gone, new = before - after, after - before
+        if len(gone) + len(new) <= len(after):
+            with self._lock:
+                plan._days = {start: day.changed(gone, new) for start, day in self._days.items() if start >= today}
+        return plan
+
+    def _unlimited(self) -> Iterable[Kind]:
+        return (kind for kind in self.kinds if kind.left is None)
 
 
 class _Kept(NamedTuple):
-    newest_change: int
+    version: Version
     read_at: int
-    kinds: Sequence[Kind]
+    plan: Plan
 
 
 class _Cache:
@@ -55,25 +94,25 @@ class _Cache:
 _CACHES: WeakKeyDictionary[Database, _Cache] = WeakKeyDictionary()
 
 
-def kinds(database: Database, tx: Transaction, scope: Scope, end: int) -> Sequence[Kind]:
-    """Return what is planned before ``end``, what goes on first at the front: at most :data:`MOST`, and one more.
+def plan(database: Database, tx: Transaction, scope: Scope, end: int) -> Plan:
+    """Return what is planned before ``end``.
 
-    What somebody has changed is in it at once, as each change is in the audit log; what the engine has changed, within
-    :data:`KEPT`.
+    What somebody has changed is in it at once, as each change is in the audit log.
     """
     if end > tx.now + AHEAD - KEPT:
-        return _read(tx, scope, end)
+        return Plan(_read(tx, scope, end))
     cache = _CACHES.setdefault(database, _Cache())
     with cache.lock:
-        newest_change = audit.newest(tx)
-        kept = cache.by_scope.get(scope)
-        if kept is None or kept.newest_change != newest_change or not 0 <= tx.now - kept.read_at < KEPT:
-            kept = _Kept(newest_change, tx.now, _read(tx, scope, tx.now + AHEAD))
-            cache.by_scope.pop(scope, None)
-            cache.by_scope[scope] = kept
-            if len(cache.by_scope) > _MOST_SCOPES:
-                del cache.by_scope[next(iter(cache.by_scope))]
-    return kept.kinds
+        version = Version.of(tx)
+        kept = cache.by_scope.pop(scope, None)
+        if kept is None or kept.version != version or not 0 <= tx.now - kept.read_at < KEPT:
+            kinds = _read(tx, scope, tx.now + AHEAD)
+            plan = Plan(kinds) if kept is None else kept.plan.becomes(kinds, tx.now - tx.now % DAY)
+            kept = _Kept(version, tx.now, plan)
+        cache.by_scope[scope] = kept
+        if len(cache.by_scope) > _MOST_SCOPES:
+            del cache.by_scope[next(iter(cache.by_scope))]
+    return kept.plan
 
 
 def _read(tx: Transaction, scope: Scope, end: int) -> Sequence[Kind]:
@@ -88,13 +127,3 @@ def _left(text: str, fired: int) -> int | None:
         return None
     trigger = readable_trigger(text)
     return None if trigger is None or trigger.max_runs is None else max(trigger.max_runs - fired, 0)
-
-
-def without(kinds: Iterable[Kind], row: Row[Any]) -> Iterator[Kind]:
-    """Yield the kinds without one of the schedules, the stored ``row``."""
-    for kind in kinds:
-        if kind.trigger != row.trigger or not kind.key <= row.key <= kind.last_key:
-            yield kind
-        elif kind.number > 1:  # there may be others like it that go on at another time; then one of those is missed
-            other = kind.last_key if kind.key == row.key else kind.key
-            yield kind._replace(number=kind.number - 1, key=other)

@@ -1,100 +1,88 @@
-"""How many slots there are in each hour, and which minutes are the fullest."""
+"""How many slots there are in each hour of a stretch of time, and which minutes of it are the fullest."""
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from array import array
+from collections import Counter
+from collections.abc import Iterator
 
 from enschedule_worker.service import days
-from enschedule_worker.service.days import DAY, HOUR, MINUTE, MINUTES_IN_HOUR
-from enschedule_worker.service.plans import Kind
-
-EXAMPLES = 3  # of schedules that start in a full minute
+from enschedule_worker.service.day_tally import EXAMPLES, DayTally
+from enschedule_worker.service.days import DAY, HOUR, MINUTE
+from enschedule_worker.service.plans import Plan
 
 
 class Tally:
-    """Counts the slots of many schedules from ``start`` until before ``end`` (microseconds).
+    """Counts what is planned from ``start`` until before ``end`` (microseconds).
 
-    Hours begin ``offset`` microseconds after the whole hour of UTC. Minutes are only counted where they are asked for;
-    those that start in every minute are in none of them.
+    Hours begin ``offset`` microseconds, which are whole minutes, after the whole hour of UTC. A slot that is not at a
+    whole minute counts as if it were at the end of its minute: so what is ahead is right within the minute.
     """
 
-    def __init__(self, start: int, end: int, offset: int = 0, *, minutes: bool = False) -> None:
-        self._start, self._end, self._offset, self._wants_minutes = start, end, offset, minutes
-        self._first, self._last = start - (start - offset) % DAY, end + (offset - end) % DAY
-        self._hours: Counter[int] = Counter()
-        # By the number of schedules of a kind, because to count a list at once is several times as fast.
-        self._slots: defaultdict[int, list[int]] = defaultdict(list)
-        self._minutes: defaultdict[int, list[int]] = defaultdict(list)
-        self._in_few: list[tuple[Kind, Sequence[int]]] = []
-
-    def add(self, kinds: Iterable[Kind]) -> None:
-        """Count kinds of schedules, what goes on first at the front."""
-        for kind in kinds:
-            if kind.goes_on_at >= self._end:
-                break
-            span = days.span(kind.trigger, self._first, self._last)
-            if span.is_dense:
-                self._add_dense(kind)
-            elif slots := span.between(max(kind.goes_on_at, self._start), self._end)[: kind.left]:
-                self._add_slots(kind, slots, are_minutes=span.minutes is span.slots)
-
-    def _add_slots(self, kind: Kind, slots: Sequence[int], *, are_minutes: bool) -> None:
-        self._slots[kind.number] += slots
-        if self._wants_minutes and not _fill_an_hour(slots):
-            self._add_minutes(kind, slots if are_minutes else list(dict.fromkeys(at - at % MINUTE for at in slots)))
-
-    def _add_dense(self, kind: Kind) -> None:
-        text, begin = kind.trigger, max(kind.goes_on_at, self._start)
-        for hour, number in _limited(days.hours(text, begin, self._end, self._offset), kind.left):
-            self._hours[hour] += number * kind.number
-        if self._wants_minutes and not days.is_every_minute(text, begin):
-            self._add_minutes(kind, list(islice(days.minutes(text, begin, self._end), kind.left)))
-
-    def _add_minutes(self, kind: Kind, minutes: Sequence[int]) -> None:
-        self._in_few.append((kind, minutes))
-        self._minutes[kind.number] += minutes
+    def __init__(self, plan: Plan, start: int, end: int, offset: int = 0) -> None:
+        self._plan, self._start, self._end, self._offset = plan, start, end, offset % HOUR
 
     def hours(self) -> list[tuple[int, int]]:
         """Return each hour that has slots, in order, and how many."""
-        found = self._hours.copy()
-        for slot, count in _counted(self._slots):
-            found[slot - (slot - self._offset) % HOUR] += count
-        return sorted(found.items())
+        found: Counter[int] = Counter()
+        for day in self._days():
+            first, last = self._start - day.start, self._end - day.start
+            self._add(found, day, day.whole, -(-first // MINUTE), -(-last // MINUTE))
+            self._add(found, day, day.odd, first // MINUTE, last // MINUTE)
+            for kind in day.dense:
+                begin, end = max(kind.goes_on_at, self._start, day.start), min(self._end, day.start + DAY)
+                for hour, number in days.hours(kind.trigger, begin, end, self._offset):
+                    found[hour] += number * kind.number
+        for kind in self._plan.limited:
+            for slot in kind.slots(self._end):
+                at = slot if slot % MINUTE == 0 else slot - slot % MINUTE + MINUTE - 1
+                if self._start <= at < self._end:
+                    found[self._hour(slot)] += kind.number
+        return sorted((hour, count) for hour, count in found.items() if count)
+
+    def _days(self) -> Iterator[DayTally]:
+        for start in range(self._start - self._start % DAY, self._end, DAY):
+            yield self._plan.day(start)
+
+    def _hour(self, at: int) -> int:
+        return at - (at - self._offset) % HOUR
+
+    def _add(self, found: Counter[int], day: DayTally, counts: array[int], first: int, last: int) -> None:
+        """Add the minutes ``first`` to ``last`` of a day, without the last, to their hours."""
+        minute, last = max(first, 0), min(last, len(counts))
+        while minute < last:
+            hour = self._hour(day.start + minute * MINUTE)
+            following = min((hour + HOUR - day.start) // MINUTE, last)
+            found[hour] += sum(counts[minute:following])
+            minute = following
 
     def fullest(self, most: int) -> list[tuple[int, int, list[int]]]:
-        """Return the minutes in which the most schedules start, two at least: the minute, how many, keys of some."""
+        """Return the minutes in which the most schedules start, two at least: the minute, how many, keys of some.
+
+        Those that start in every minute of an hour are in none. The minute that ``start`` lies in has begun, and is
+        none of them either.
+        """
         counts: Counter[int] = Counter()
-        for minute, count in _counted(self._minutes):
-            counts[minute] += count
+        for day in self._days():
+            first = max(-((day.start - self._start) // MINUTE), 0)
+            last = min(-((day.start - self._end) // MINUTE), len(day.few))
+            for minute in range(first, last):
+                if day.few[minute]:
+                    counts[day.start + minute * MINUTE] = day.few[minute]
+        limited = {}
+        for kind in self._plan.limited:
+            slots = [slot for slot in kind.slots(self._end) if slot >= self._start]
+            if not days.fills_an_hour(slots):
+                limited[kind] = {slot - slot % MINUTE for slot in slots if slot - slot % MINUTE >= self._start}
+                for minute in limited[kind]:
+                    counts[minute] += kind.number
         best = heapq.nsmallest(most, counts.items(), key=lambda item: (-item[1], item[0]))
-        wanted = {minute for minute, count in best if count > 1}
-        keys: defaultdict[int, list[int]] = defaultdict(list)
-        for kind, minutes in self._in_few:
-            for minute in wanted.intersection(minutes):
-                if len(keys[minute]) < EXAMPLES:
-                    keys[minute].append(kind.key)
-        return [(minute, count, keys[minute]) for minute, count in best if count > 1]
-
-
-def _counted(by_number: Mapping[int, Iterable[int]]) -> Iterator[tuple[int, int]]:
-    """Yield each instant, and how many schedules have it, once for each number of schedules alike."""
-    for number, instants in by_number.items():
-        for instant, count in Counter(instants).items():
-            yield instant, count * number
-
-
-def _fill_an_hour(slots: Sequence[int]) -> bool:
-    return len(slots) >= MINUTES_IN_HOUR and slots[MINUTES_IN_HOUR - 1] < slots[0] + HOUR
-
-
-def _limited(counts: Iterable[tuple[int, int]], left: int | None) -> Iterator[tuple[int, int]]:
-    """Yield the counts, the later ones cut down so that all of them are ``left`` at most."""
-    for hour, count in counts:
-        if left is None:
-            yield hour, count
-        elif left > 0:
-            yield hour, min(count, left)
-            left -= count
+        found = []
+        for minute, count in best:
+            if count > 1:
+                start = minute - minute % DAY
+                some = [kind.key for kind in self._plan.examples(start, (minute - start) // MINUTE)]
+                some += [kind.key for kind, minutes in limited.items() if minute in minutes]
+                found.append((minute, count, some[:EXAMPLES]))
+        return found

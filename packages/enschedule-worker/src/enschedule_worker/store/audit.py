@@ -14,7 +14,10 @@ from enschedule_worker.store.models.people import Audit, Group
 from enschedule_worker.store.tables import table_of
 
 _INSERT = insert(table_of(Audit))
-_NEWEST = select(func.coalesce(func.max(Audit.id), 0))
+_MAX = select(func.coalesce(func.max(Audit.id), 0)).scalar_subquery()
+_OVERTAKEN = 200  # entries that may be committed while one with a lower id is not
+_NUMBER = select(func.count()).where(Audit.id > _MAX - _OVERTAKEN).scalar_subquery()
+_NEWEST = select(_MAX.label("id"), _NUMBER.label("number"))
 
 
 def record(
@@ -50,9 +53,13 @@ def record(
     )
 
 
-def newest(tx: Transaction) -> int:
-    """Return the id of the newest entry, 0 where there is none: as long as it stays, nobody has changed anything."""
-    return int(tx.execute(_NEWEST).scalar_one())
+def newest(tx: Transaction) -> tuple[int, int]:
+    """Return what stays as long as nobody changes anything: the newest id, and how many entries are before it.
+
+    The number tells of entries that were committed later than others with a higher id.
+    """
+    row = tx.execute(_NEWEST).one()
+    return int(row.id), int(row.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

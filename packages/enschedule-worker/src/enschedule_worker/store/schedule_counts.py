@@ -130,3 +130,14 @@ _OFFERED_TO_SOME = (
     .distinct()
 )
 """Which handlers live workers offer, and to which wishes for a worker: handler, version, number of the wish."""
+
+
+def broken(tx: Transaction) -> tuple[int, int]:
+    """Return what tells whether the same schedules are broken: how many, and the sum of their keys."""
+    row = tx.execute(_BROKEN).one()
+    return int(row.number), int(row.keys_sum)
+
+
+_BROKEN = select(func.count().label("number"), func.coalesce(func.sum(Schedule.key), 0).label("keys_sum")).where(
+    is_above_none(Schedule.faults), Schedule.broken_reason.is_not(None), Schedule.deleted_at.is_(None)
+)
