@@ -20,7 +20,7 @@ from enschedule_worker.service.day_tally import EXAMPLES, Kind
 from enschedule_worker.service.days import DAY, HOUR, MINUTE, MINUTES_IN_HOUR
 from enschedule_worker.service.plans import Plan
 from enschedule_worker.service.present import ref
-from enschedule_worker.store import schedule_lists
+from enschedule_worker.store import planned
 from enschedule_worker.store import schedules as store
 from enschedule_worker.store.database import Database
 
@@ -47,7 +47,7 @@ def of_trigger(
         plan = plans.plan(database, tx, actor.scope, start + HOUR)
         row = None if own_id is None else store.get(tx, own_id, actor.scope)
         counts, keys = _counts(plan, start, row), _keys(plan, own, row)
-        names = schedule_lists.names(tx, keys)
+        names = planned.names(tx, keys)
     count = counts.get(own, 0)
     return {
         "at": format_instant(own),

@@ -16,7 +16,7 @@ from enschedule_worker.service.access import reading
 from enschedule_worker.service.days import DAY, HOUR
 from enschedule_worker.service.present import readable_trigger, ref
 from enschedule_worker.service.tally import Tally
-from enschedule_worker.store import halt, schedule_lists
+from enschedule_worker.store import halt, planned
 from enschedule_worker.store.database import Database
 
 HORIZON = 12 * HOUR
@@ -49,11 +49,11 @@ def forecast(
         if pause is not None:  # its slots are skipped
             start = end if pause.until is None else min(max(start, pause.until), end)
         # The first slots from now on belong to the schedules that go on first; some more, as pauses end between.
-        first = schedule_lists.earliest(tx, actor.scope, end, limit + 200 if start <= now else plans.MOST)
+        first = planned.earliest(tx, actor.scope, end, limit + 200 if start <= now else plans.MOST)
         plan = plans.plan(database, tx, actor.scope, end)
         tally = Tally(plan, start, end, offset)
         minutes = tally.fullest(fullest) if fullest else []
-        names = schedule_lists.names(tx, {key for _, _, keys in minutes for key in keys})
+        names = planned.names(tx, {key for _, _, keys in minutes for key in keys})
     if start > now:  # most of so many have no slot in what is mostly a short time
         first = [row for row in first if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
     upcoming = heapq.merge(*(_slots(at, row, start, end) for at, row in enumerate(first)), key=lambda found: found[:3])

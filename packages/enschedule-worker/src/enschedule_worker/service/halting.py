@@ -10,7 +10,7 @@ from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_core.errors import Conflict, FieldError, InvalidInput, StaleRevision
 from enschedule_worker.service import present
 from enschedule_worker.service.access import reading, writing
-from enschedule_worker.store import audit, halt, schedule_lists
+from enschedule_worker.store import audit, halt, planned
 from enschedule_worker.store.database import Database, Transaction
 
 COUNTED_MOST = 5_000
@@ -139,7 +139,7 @@ def _wire(tx: Transaction, actor: Actor, found: halt.Halt | None) -> dict[str, A
 
 def _slots(tx: Transaction, actor: Actor, found: halt.Halt) -> int | None:
     """Return how many slots have passed since the pause began; ``None`` where that takes too long to count."""
-    rows = schedule_lists.planned(tx, actor.scope, tx.now + 1, COUNTED_MOST + 1)
+    rows = planned.before(tx, actor.scope, tx.now + 1, COUNTED_MOST + 1)
     if len(rows) > COUNTED_MOST:
         return None
     total = 0

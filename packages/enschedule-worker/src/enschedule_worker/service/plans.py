@@ -14,7 +14,7 @@ from enschedule_core.actor import Scope
 from enschedule_worker.service.day_tally import DayTally, Kind
 from enschedule_worker.service.days import DAY
 from enschedule_worker.service.present import readable_trigger
-from enschedule_worker.store import audit, schedule_counts, schedule_lists
+from enschedule_worker.store import audit, planned, schedule_counts
 from enschedule_worker.store.database import Database, Transaction
 
 MOST = 20_000
@@ -118,7 +118,7 @@ def plan(database: Database, tx: Transaction, scope: Scope, end: int) -> Plan:
 def _read(tx: Transaction, scope: Scope, end: int) -> Sequence[Kind]:
     return [
         Kind(row.trigger, row.goes_on_at, row.number, row.key, row.last_key, _left(row.trigger, row.slots_fired))
-        for row in schedule_lists.planned(tx, scope, end, MOST + 1)
+        for row in planned.before(tx, scope, end, MOST + 1)
     ]
 
 

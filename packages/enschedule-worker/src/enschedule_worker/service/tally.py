@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from enschedule_worker.service import days
-from enschedule_worker.service.day_tally import EXAMPLES, DayTally
+from enschedule_worker.service.day_tally import EXAMPLES, DayTally, Kind
 from enschedule_worker.service.days import DAY, HOUR, MINUTE
 from enschedule_worker.service.plans import Plan
 
@@ -63,26 +63,34 @@ class Tally:
         Those that start in every minute of an hour are in none. The minute that ``start`` lies in has begun, and is
         none of them either.
         """
-        counts: Counter[int] = Counter()
+        limited = {kind: self._minutes(kind) for kind in self._plan.limited}
+        pieces = []
         for day in self._days():
             first = max(-((day.start - self._start) // MINUTE), 0)
-            last = min(-((day.start - self._end) // MINUTE), len(day.few))
-            for minute in range(first, last):
-                if day.few[minute]:
-                    counts[day.start + minute * MINUTE] = day.few[minute]
-        limited = {}
-        for kind in self._plan.limited:
-            slots = [slot for slot in kind.slots(self._end) if slot >= self._start]
-            if not days.fills_an_hour(slots):
-                limited[kind] = {slot - slot % MINUTE for slot in slots if slot - slot % MINUTE >= self._start}
-                for minute in limited[kind]:
-                    counts[minute] += kind.number
-        best = heapq.nsmallest(most, counts.items(), key=lambda item: (-item[1], item[0]))
-        found = []
-        for minute, count in best:
-            if count > 1:
-                start = minute - minute % DAY
-                some = [kind.key for kind in self._plan.examples(start, (minute - start) // MINUTE)]
-                some += [kind.key for kind, minutes in limited.items() if minute in minutes]
-                found.append((minute, count, some[:EXAMPLES]))
-        return found
+            counts = day.few[first : max(-((day.start - self._end) // MINUTE), 0)]
+            begin = day.start + first * MINUTE
+            for kind, minutes in limited.items():
+                for minute in minutes.intersection(range(begin, begin + len(counts) * MINUTE, MINUTE)):
+                    counts[(minute - begin) // MINUTE] += kind.number
+            pieces.append((begin, counts))
+        every = sorted(chain.from_iterable(counts for _, counts in pieces))
+        least = max(2, *every[-most:][:1])
+        best = [
+            (-count, begin + number * MINUTE)
+            for begin, counts in pieces
+            for number, count in enumerate(counts)
+            if count >= least
+        ]
+        return [(minute, -count, self._examples(minute, limited)) for count, minute in sorted(best)[:most]]
+
+    def _minutes(self, kind: Kind) -> set[int]:
+        """Return the minutes that a kind with a limit starts in; none for what starts in every minute of an hour."""
+        slots = [slot for slot in kind.slots(self._end) if slot >= self._start]
+        return set() if days.fills_an_hour(slots) else {slot - slot % MINUTE for slot in slots}
+
+    def _examples(self, minute: int, limited: Mapping[Kind, set[int]]) -> list[int]:
+        """Return keys of some that start in a minute."""
+        day = minute - minute % DAY
+        found = [kind.key for kind in self._plan.examples(day, (minute - day) // MINUTE)]
+        found += [kind.key for kind, minutes in limited.items() if minute in minutes]
+        return found[:EXAMPLES]

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Integer, Row, Select, and_, case, cast, exists, false, func, or_, select, true
+from sqlalchemy import (
+    Executable,
+    Integer,
+    Row,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -258,55 +273,11 @@ def tags(tx: Transaction, scope: Scope, limit: int) -> list[Row[Any]]:
 
 def failing(tx: Transaction, scope: Scope, where: Sequence[ColumnElement[bool]], limit: int) -> list[Row[Any]]:
     """Return the whole rows of schedules that fail and fulfil ``where``, longest first."""
-    statement = whole().where(visible(scope), Schedule.failing_since.is_not(None), *where)
-    return list(tx.execute(statement.order_by(Schedule.failing_since, Schedule.key).limit(limit), {"now": tx.now}))
+    statement = _failing(scope, limit)
+    return list(tx.execute(statement.where(*where) if where else statement, {"now": tx.now}))
 
 
-def _goes_on_at() -> ColumnElement[int]:
-    """Return the SQL expression for the instant from which a schedule's slots run: its next one, or the pause's end."""
-    return case(
-        (and_(Schedule.paused == true(), Schedule.paused_until > Schedule.due_at), Schedule.paused_until),
-        else_=Schedule.due_at,
-    )
-
-
-def _planned(scope: Scope, end: int) -> ColumnElement[bool]:
-    goes_on = or_(Schedule.paused == false(), Schedule.paused_until < end)
-    return and_(visible(scope), Schedule.due_at < end, goes_on, Schedule.broken_reason.is_(None))
-
-
-def earliest(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:
-    """Return the schedules that go on first, before ``end``: id, title, trigger, slots_fired, goes_on_at.
-
-    Those that are not paused come in the order of an index; of those whose pause ends there are few.
-    """
-    goes_on_at = _goes_on_at()
-    columns = (Schedule.id, Schedule.title, Schedule.trigger, Schedule.slots_fired, Schedule.key)
-    base = select(*columns, goes_on_at.label("goes_on_at")).where(_planned(scope, end)).limit(limit)
-    going = base.where(Schedule.paused == false()).order_by(Schedule.due_at, Schedule.key)
-    resting = base.where(Schedule.paused == true(), is_above_none(Schedule.paused_until)).order_by(
-        goes_on_at, Schedule.key
-    )
-    found = [*tx.execute(going), *tx.execute(resting)]
-    return sorted(found, key=lambda row: (row.goes_on_at, row.key))[:limit]
-
-
-def planned(tx: Transaction, scope: Scope, end: int, limit: int) -> list[Row[Any]]:
-    """Return what is planned before ``end``, schedules alike as one row, what goes on first at the front.
-
-    Columns: trigger, slots_fired (0 where it does not matter), goes_on_at, number (of schedules), key and last_key (the
-    lowest and the highest of theirs).
-    """
-    fired = case((Schedule.trigger.contains('"max_runs":null'), 0), else_=Schedule.slots_fired)
-    columns = (Schedule.trigger, fired.label("slots_fired"), _goes_on_at().label("goes_on_at"))
-    inner = select(*columns, Schedule.key).where(_planned(scope, end)).subquery()
-    alike = (inner.c.trigger, inner.c.slots_fired, inner.c.goes_on_at)
-    keys = (func.min(inner.c.key).label("key"), func.max(inner.c.key).label("last_key"))
-    chosen = select(*alike, func.count().label("number"), *keys).group_by(*alike)
-    return list(tx.execute(chosen.order_by(inner.c.goes_on_at).limit(limit)))
-
-
-def names(tx: Transaction, keys: Collection[int]) -> dict[int, Row[Any]]:
-    """Return id and title of schedules by their keys."""
-    found = tx.execute(select(Schedule.key, Schedule.id, Schedule.title).where(Schedule.key.in_(keys)))
-    return {int(row.key): row for row in found}
+@lru_cache(maxsize=64)
+def _failing(scope: Scope, limit: int) -> Select[Any]:
+    chosen = whole().where(visible(scope), Schedule.failing_since.is_not(None))
+    return chosen.order_by(Schedule.failing_since, Schedule.key).limit(limit)
