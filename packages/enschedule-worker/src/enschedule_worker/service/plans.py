@@ -23,6 +23,7 @@ AHEAD = 33 * DAY
 KEPT = 600_000_000
 """So long, in microseconds, is kept what was read, although nobody has changed anything."""
 _MOST_SCOPES = 32
+_MOST_DAYS = 40
 
 
 class Version(NamedTuple):
@@ -43,19 +44,22 @@ class Version(NamedTuple):
 class Plan:
     """Kinds of schedules, what goes on first at the front, and what they come to on each day."""
 
-    def __init__(self, kinds: Sequence[Kind], days: Iterable[DayTally] = ()) -> None:
+    def __init__(self, kinds: Sequence[Kind]) -> None:
         self.is_whole = len(kinds) <= MOST
         self.kinds = kinds[:MOST]
         self.limited = [kind for kind in self.kinds if kind.left is not None]
-        self._days = {day.start: day for day in days}
+        self._days: dict[int, DayTally] = {}
         self._lock = threading.Lock()
 
     def day(self, start: int) -> DayTally:
         """Return the tally of the 24 hours from ``start`` on, without those that have a limit."""
         with self._lock:
-            if start not in self._days:
-                self._days[start] = DayTally.of(start, self._unlimited())
-            return self._days[start]
+            found = self._days.get(start)
+            if found is None:
+                found = self._days[start] = DayTally.of(start, self._unlimited())
+                if len(self._days) > _MOST_DAYS:
+                    del self._days[next(iter(self._days))]
+            return found
 
     def examples(self, day: int, minute: int) -> Sequence[Kind]:
         """Return up to three kinds that start in a minute of a day, without those that have a limit."""
