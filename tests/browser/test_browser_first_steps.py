@@ -80,7 +80,10 @@ def test_what_was_typed_outlives_the_worker(start_server, tmp_path, port, new_co
             page.get_by_role("button", name="Send it again").click()
             expect(page.get_by_role("heading", level=1)).to_contain_text('Kept "as typed"')
             saved = behind.get("schedules/kept-as-typed")
-            assert (saved["data"]["message"], saved["trigger"]["phrase"]) == ("one line\nand  another", "every day at 02:30")
+            assert (saved["data"]["message"], saved["trigger"]["phrase"]) == (
+                "one line\nand  another",
+                "every day at 02:30",
+            )
 
 
 def test_a_dashboard_that_others_can_reach_wants_a_key(start_server, tmp_path, new_context):
