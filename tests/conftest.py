@@ -97,6 +97,10 @@ class Server:
 
         return wait_for(f"run {id} is {' or '.join(wanted)}", look)
 
+    def wait_missed(self, id: str, slots: int) -> None:
+        """Wait until the pause of a schedule has cost so many slots."""
+        wait_for(f"{slots} slots are missed", lambda: self.get(f"schedules/{id}/diagnosis")["missed_slots"] >= slots)
+
     def output(self, id: int) -> str:
         """Return what a run printed, both streams."""
         return "".join(chunk["text"] for chunk in self.get(f"runs/{id}/output")["items"])

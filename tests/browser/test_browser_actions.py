@@ -93,6 +93,26 @@ def test_the_switch_in_the_list_pauses_without_leaving_the_page(page, server):
     assert page.evaluate("window.stayed"), "the page was loaded again"
 
 
+def test_a_switch_that_would_skip_slots_asks_on_a_page_of_its_own(page, server):
+    server.make("often", "every second", title="Often")
+    page.goto("/schedules?q=often")
+    switch = page.get_by_role("switch", name=re.compile("^Often"))
+    switch.click()
+    expect(switch).not_to_be_checked()
+    server.wait_missed("often", 2)
+    switch.click()
+    expect(page.get_by_role("heading", name="Resume Often?")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("link", name="Keep it paused").click()
+    expect(page).to_have_url(re.compile(r"/schedules\?q=often$"))
+    assert server.get("schedules/often")["paused"]
+    switch.click()
+    page.get_by_role("button", name="Run the latest").click()
+    expect(page).to_have_url(re.compile(r"/schedules\?q=often$"))
+    expect(switch).to_be_checked()
+    server.call("DELETE", "schedules/often")
+
+
 def test_deleting_asks_and_can_be_undone(page, server):
     server.make("doomed", "every hour", title="Doomed")
     page.goto("/schedules/doomed")

@@ -60,6 +60,32 @@ def test_a_worker_that_is_away_is_said_and_the_page_comes_back_by_itself(start_s
         expect(page.get_by_role("link", name="A", exact=True)).to_be_visible()  # what was known stays
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "plain"])
+def test_what_was_typed_outlives_the_worker(start_server, tmp_path, port, new_context, javascript):
+    away = {"WORKER_URL": f"http://127.0.0.1:{port}", "API_KEY": KEY}
+    worker = {"PORT": str(port), "SQLITE": "enschedule.db", "API_ENDPOINT": "true", "API_KEY": KEY}
+    with start_server(tmp_path / "pages", command="dashboard", probe="/healthz", **away) as pages:
+        page = new_context(base_url=pages.url, java_script_enabled=javascript).new_page()
+        with start_server(tmp_path / "worker", command="worker", **worker):
+            page.goto("/schedules/new?handler=log-job")
+            page.get_by_label("Title").fill('Kept "as typed"')
+            page.get_by_label("Message").fill("one line\nand  another")
+            page.get_by_label("When, in words").fill("every day at 02:30")
+        page.get_by_role("button", name=re.compile("^Save(?! and)")).last.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("does not answer")
+        expect(page.get_by_text("All that you typed is kept here")).to_be_visible()
+        if javascript:
+            assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+        with start_server(tmp_path / "worker", command="worker", **worker) as behind:
+            page.get_by_role("button", name="Send it again").click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text('Kept "as typed"')
+            saved = behind.get("schedules/kept-as-typed")
+            assert (saved["data"]["message"], saved["trigger"]["phrase"]) == (
+                "one line\nand  another",
+                "every day at 02:30",
+            )
+
+
 def test_a_dashboard_that_others_can_reach_wants_a_key(start_server, tmp_path, new_context):
     with start_server(tmp_path, HOST="0.0.0.0", API_KEY=KEY) as guarded:
         context = new_context(base_url=guarded.url)

@@ -107,6 +107,18 @@ def test_pause_resume_delete_and_undo(page, server):
     expect(page.get_by_text("Plain stop is back.")).to_be_visible()
 
 
+def test_the_switch_asks_what_becomes_of_missed_slots(page, server):
+    server.make("plain-often", "every second", title="Plain often")
+    page.goto("/schedules?q=plain-often")
+    page.get_by_role("switch", name=re.compile("^Plain often")).click()
+    server.wait_missed("plain-often", 2)
+    page.get_by_role("switch", name=re.compile("^Plain often")).click()
+    page.get_by_role("button", name="Skip them").click()
+    expect(page).to_have_url(re.compile(r"q=plain-often"))
+    expect(page.get_by_role("switch", name=re.compile("^Plain often"))).to_be_checked()
+    server.call("DELETE", "schedules/plain-often")
+
+
 def test_the_switch_and_the_theme(page, server):
     server.make("plain-switch", "every hour", title="Plain switch")
     page.goto("/schedules?q=plain-switch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from enschedule_cli.commands.edit import FIELDS
 from enschedule_cli.connection import Surroundings
 from enschedule_cli.main import cli
+from enschedule_client.system import EverythingPaused
 from enschedule_core import errors
 from enschedule_core.wire.schedules import ScheduleInput
 
@@ -115,6 +117,44 @@ def test_everything_is_paused_and_goes_on(terminal, schedule):
         assert terminal.ok("resume", "--all", "--missed", "latest") == "everything: goes on\n"
     with terminal.client() as client:
         assert client.audit.list(limit=1)["items"][0]["detail"] == {"missed": "latest"}
+
+
+def test_of_two_who_pause_everything_the_second_is_told_and_replaces_only_when_told(terminal):
+    terminal.ok("pause", "--all", "--reason", "moving")
+    try:
+        assert terminal.ok("pause", "--all", "--reason", "moving") == "everything: paused\n"
+        done = terminal("pause", "--all", "--reason", "an upgrade", "--until", "2100-01-01T00:00:00Z")
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert re.search(r"^Error: Everything is paused already, by .+ since \S+Z: “moving”\. That stays", done.stderr)
+        assert "enschedule pause --all --replace" in done.stderr
+        with terminal.client() as client:
+            assert client.pause.get()["reason"] == "moving"
+        assert terminal("pause", "--all").exit_code == 1
+        replaced = terminal.ok(
+            "pause", "--all", "--replace", "--reason", "an upgrade", "--until", "2100-01-01T00:00:00Z"
+        )
+        assert replaced == "everything: paused until 2100-01-01T00:00:00Z\n"
+        again = terminal("pause", "--all", "--reason", "moving")
+        assert "until 2100-01-01T00:00:00Z: “an upgrade”" in again.stderr
+    finally:
+        terminal.ok("resume", "--all")
+
+
+def test_a_pause_of_everything_in_the_same_moment_is_told_too(terminal, monkeypatch):
+    looked = EverythingPaused.get
+
+    def late(self):
+        found = looked(self)
+        self.begin("theirs")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EverythingPaused, "get", late)
+        done = terminal("pause", "--all", "--reason", "mine")
+    try:
+        assert (done.exit_code, "“theirs”. That stays as it is." in done.stderr) == (1, True)
+    finally:
+        terminal.ok("resume", "--all")
 
 
 # --- edit ---

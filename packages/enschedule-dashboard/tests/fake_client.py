@@ -177,6 +177,12 @@ class Schedules:
                 found = [s for s in found if test(s, filters[name])]
         return [s for s in found if q in f"{s['id']} {s['title']} {s['handler']['id']}".lower()]
 
+    def each(self, **filters: Any) -> Any:
+        """Yield what matches, by the next slot."""
+        self.world.note("schedules.each", filters)
+        found = [s for s in self.world.schedules.values() if s["paused"] == filters["paused"]]
+        return iter(sorted(found, key=lambda s: s["due_at"] or ""))
+
     def tags(self) -> Json:
         tags = sorted({tag for s in self.world.schedules.values() for tag in s["tags"]})
         return page([{"tag": tag, "schedules": 1} for tag in tags])
@@ -196,7 +202,9 @@ class Schedules:
                         more["pause_at"] or [None]
                     ):
                         raise StaleRevision(f"{id} is paused otherwise.")
-                    if action == "resume":
+                    if action == "pause" and before and more.get("pause_at") is None:
+                        now = self.get(id)
+                    elif action == "resume":
                         now = self.resume(id, more.get("missed", "skip"))
                     else:
                         now = self.pause(id, more.get("reason"), more.get("until"))

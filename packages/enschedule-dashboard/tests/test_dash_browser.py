@@ -170,6 +170,7 @@ def test_a_form_that_is_too_large_is_not_sent(page: Page):
 
 
 def test_a_switch_works_in_its_place_and_can_be_undone(page: Page, world: World):
+    world.missed = 0
     page.goto("/schedules")
     switch = page.get_by_role("switch", name="Hourly report")
     before = switch.bounding_box()

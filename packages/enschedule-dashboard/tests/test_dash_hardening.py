@@ -99,6 +99,7 @@ def test_no_page_changes_anything_when_it_is_only_looked_at(app):
         "/admin/keys/<id>/revoke",
         "/profile/keys/<id>/revoke",
         "/everything/resume",
+        "/workers/<instance_id>/remove",
     }, "these ask before something is done, and may not do it"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,11 @@ def test_what_is_under_api_is_the_workers(path: str, who: str) -> None:
         return lambda _environ, _start: [name]
 
     assert with_api(app("pages"), app("api"))({"PATH_INFO": path}, None) == [who]
+
+
+def test_a_server_that_has_begun_collects_garbage_seldom_and_not_in_what_it_has_loaded() -> None:
+    asked = "print(gc.get_threshold()[0], gc.get_freeze_count())"
+    code = [sys.executable, "-c", f"import gc; from enschedule_worker import server; server.settle(); {asked}"]
+    threshold, frozen = subprocess.run(code, capture_output=True, text=True, check=True).stdout.split()
+    assert int(threshold) == 10_000
+    assert int(frozen) > 10_000

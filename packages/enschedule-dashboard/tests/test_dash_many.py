@@ -41,11 +41,34 @@ class TestSchedules:
         assert pages.post("/schedules/actions", undo).status_code == 303
         assert not any(world.schedules[id]["paused"] for id in ids)
 
-    def test_what_was_paused_before_is_not_resumed_by_an_undo(self, pages: Pages, world: World) -> None:
-        pages.post("/schedules/actions", {"action": "pause", "id": ["check-shop", "vacuum-db"], "next": "/schedules"})
+    def test_what_was_paused_before_stays_as_it_is_and_is_not_resumed_by_an_undo(
+        self, pages: Pages, world: World
+    ) -> None:
+        before = dict(world.schedules["vacuum-db"]["pause"])
+        form = {"action": "pause", "id": ["check-shop", "vacuum-db"], "reason": "mine", "next": "/schedules"}
+        pages.post("/schedules/actions", form)
+        assert world.schedules["vacuum-db"]["pause"] == before
         text = pages.text("/schedules").partition('id="notices"')[2]
-        assert "Undo for 1" in text
+        assert "Paused 1 schedule. 1 was paused already and stays as it is." in text
         assert fields(text, "/schedules/actions")["ids"] == "check-shop"
+        pages.post("/schedules/actions", form | {"id": ["vacuum-db"]})
+        text = pages.text("/schedules").partition('id="notices"')[2].partition("</div>")[0]
+        assert "Nothing was changed. 1 was paused already and stays as it is." in text
+        assert "<form" not in text
+
+    def test_an_undo_asks_about_slots_that_were_missed_meanwhile(self, pages: Pages, world: World) -> None:
+        ids = ["check-shop", "check-login"]
+        pages.post("/schedules/actions", {"action": "pause", "id": ids, "next": "/schedules?tag=checks"})
+        undo = fields(pages.text("/schedules?tag=checks").partition('id="notices"')[2], "/schedules/actions")
+        world.schedules["check-login"]["due_at"] = "2026-11-23T13:31:00Z"
+        asks = pages.post("/schedules/actions", undo)
+        assert "Resume 2 schedules?" in asks.text
+        assert all(world.schedules[id]["paused"] for id in ids)
+        answer = fields(asks.text, "/schedules/actions")
+        assert answer["pause_at"] == undo["pause_at"]
+        assert pages.post("/schedules/actions", answer | {"missed": "latest"}).status_code == 303
+        assert ("schedules.resume", "check-login", "latest") in world.calls
+        assert not any(world.schedules[id]["paused"] for id in ids)
 
     def test_an_undo_leaves_what_somebody_has_paused_anew(self, pages: Pages, world: World) -> None:
         ids = ["check-shop", "check-login"]
@@ -118,8 +141,9 @@ class TestSchedules:
         assert "data-continue" in text
         answer = pages.post("/schedules/actions", fields(text, "/schedules/actions"))
         assert answer.status_code == 303
-        assert "Paused 15 schedules." in pages.text("/schedules")
-        assert {schedule["pause"]["reason"] for schedule in world.schedules.values()} == {"move"}
+        assert "Paused 14 schedules. 1 was paused already and stays as it is." in pages.text("/schedules")
+        reasons = {schedule["pause"]["reason"] for schedule in world.schedules.values()}
+        assert reasons == {"move", "vendor maintenance"}
 
     def test_what_is_refused_is_said(self, pages: Pages) -> None:
         pages.post("/schedules/actions", {"action": "pause", "id": ["nobody", "check-shop"], "next": "/schedules"})
@@ -149,7 +173,7 @@ class TestSchedules:
         form = {"action": "pause", "all": "1", "next": "/schedules", "sure": "1"}
         answer = pages.post("/schedules/actions", form)
         assert all(len(cookie) < 4_000 for cookie in answer.headers.getlist("Set-Cookie"))
-        assert f"Paused {len(world.schedules)} schedules." in pages.text("/schedules")
+        assert f"Paused {len(world.schedules) - 1} schedules." in pages.text("/schedules")
 
     def test_a_count_is_of_what_matches(self, pages: Pages, world: World) -> None:
         assert pages.get("/lists/schedules/count.json?tag=checks&sort=title&cursor=x").json["count"] == sum(

@@ -20,6 +20,11 @@ def fields(text: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', notice(text))}
 
 
+@pytest.fixture(autouse=True)
+def nothing_missed(world: World) -> None:
+    world.missed = 0
+
+
 @pytest.fixture
 def theirs(pages: Pages, world: World):
     """Let bob pause it, in the place of whoever did."""
@@ -97,3 +102,50 @@ def test_another_tab_that_looks_for_news_leaves_what_is_said_to_the_page_that_as
     pages.post(f"{SHOP}/pause")
     assert "Undo:" not in pages.get("/schedules", headers={"X-Live": "1"}).text
     assert "Undo:" in pages.text(SHOP)
+
+
+class TestResumingInOneGo:
+    """The switch of a row, and an undo: neither says what becomes of missed slots."""
+
+    form = {"next": "/schedules?tag=database"}  # noqa: RUF012
+
+    def test_where_nothing_was_missed_one_click_is_enough(self, pages: Pages, world: World) -> None:
+        answer = pages.post("/schedules/vacuum-db/resume", self.form)
+        assert answer.location == "/schedules?tag=database"
+        assert ("schedules.resume", "vacuum-db", "skip") in world.calls
+
+    @pytest.mark.parametrize("slots", [1, 37, None])
+    def test_where_slots_were_missed_it_is_asked_what_becomes_of_them(
+        self, pages: Pages, world: World, slots: int | None
+    ) -> None:
+        world.missed = slots
+        answer = pages.post("/schedules/vacuum-db/resume", self.form)
+        assert (answer.status_code, world.schedules["vacuum-db"]["paused"]) == (303, True)
+        text = pages.text(answer.location)
+        assert "Resume Vacuum database?" in text
+        assert 'href="/schedules?tag=database">Keep it paused</a>' in text
+        sent = dict(re.findall(r'type="hidden" name="(next|pause_at)" value="([^"]*)"', text.partition("<main")[2]))
+        done = pages.post("/schedules/vacuum-db/resume", {**sent, "missed": "latest"})
+        assert done.location == "/schedules?tag=database"
+        assert ("schedules.resume", "vacuum-db", "latest") in world.calls
+
+    def test_an_undo_asks_too(self, pages: Pages, world: World) -> None:
+        pages.post(f"{SHOP}/pause")
+        world.missed = 2
+        answer = pages.post(f"{SHOP}/resume", fields(pages.text(SHOP)))
+        assert answer.location == f"{SHOP}/resume?next={SHOP}"
+        assert world.schedules["check-shop"]["paused"]
+
+    def test_an_old_undo_is_not_asked_about_another_pause(self, pages: Pages, world: World, theirs) -> None:
+        pages.post(f"{SHOP}/pause")
+        undo = fields(pages.text(SHOP))
+        theirs("2026-11-23T13:33:00Z")
+        world.missed = 2
+        assert pages.post(f"{SHOP}/resume", undo).location == SHOP
+        assert "so it stays" in notice(pages.text(SHOP))
+
+    def test_the_question_leads_back_to_no_other_site(self, pages: Pages, world: World) -> None:
+        world.missed = 2
+        assert 'href="/schedules/vacuum-db">Keep it paused</a>' in pages.text(
+            "/schedules/vacuum-db/resume?next=//evil.example"
+        )

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from browsing import Pages
 from fake_client import Schedules, World
+from submitting import submitted
 
-from enschedule_core.errors import Conflict, EnscheduleError, RateLimited, TooLarge, Unavailable
+from enschedule_core.errors import Conflict, EnscheduleError, RateLimited, TooLarge, Unavailable, WorkerUnreachable
 from enschedule_dashboard.problems import retry_seconds
 from enschedule_dashboard.security import MAX_FORM_BYTES
 
@@ -87,6 +88,43 @@ def test_an_editor_that_is_refused_keeps_what_was_typed(pages: Pages, monkeypatc
     assert 'value="Kept title"' in answer.text
     assert 'value="https://shop.example.org/kept"' in answer.text
     assert ("data-retry=" in answer.text) == (retry_seconds(error) is not None)
+
+
+GONE = WorkerUnreachable("The worker at http://worker:8080 does not answer (connection refused).")
+TYPED = {"title": 'Kept "title"', "description": "one line\r\n  another", "tags": "shop, nightly"}
+
+
+@pytest.mark.parametrize("error", [GONE, BUSY, OFTEN])
+@pytest.mark.parametrize("path", ["/schedules/new", "/schedules/check-shop/edit"])
+def test_a_form_that_meets_no_worker_is_sent_again_as_it_was_typed(
+    pages: Pages, world: World, path: str, error: EnscheduleError
+) -> None:
+    token = pages.token()
+    form = {"csrf_token": token, **FORM, **TYPED, "once": "once-only-1"}
+    world.down = error
+    answer = pages.client.post(path, data=form, headers={"Origin": "http://localhost"})
+    assert answer.status_code == error.status
+    assert error.detail in answer.text
+    assert "All that you typed is kept here" in answer.text
+    assert 'href="/">Home</a>' in answer.text
+    kept = answer.text.partition('id="typed">')[2].partition("</form>")[0]
+    assert f'action="{path}" id="typed">' in answer.text
+    assert submitted(kept).to_dict() == {**form, "csrf_token": submitted(kept)["csrf_token"]}
+    still = pages.client.post(path, data=submitted(kept), headers={"Origin": "http://localhost"})
+    assert "Send it again" in still.text
+    world.down = None
+    done = pages.client.post(path, data=submitted(kept), headers={"Origin": "http://localhost"})
+    assert done.status_code == 303
+    assert any(schedule["title"] == TYPED["title"] for schedule in world.schedules.values())
+
+
+def test_a_password_is_not_carried(pages: Pages, world: World) -> None:
+    token = pages.token()
+    world.down = GONE
+    form = {"csrf_token": token, "name": "ada", "password": "a made-up one"}
+    answer = pages.client.post("/admin/users", data=form, headers={"Origin": "http://localhost"})
+    assert answer.status_code == 503
+    assert "a made-up one" not in answer.text
 
 
 def test_a_run_with_other_data_that_is_refused_keeps_them(pages: Pages, monkeypatch: Any) -> None:

@@ -251,6 +251,9 @@ class TestSeenPauses:
         began = only["done"][0]["pause"]["at"]
         assert began == api.ok("GET", "schedules/hourly")["pause"]["at"]
         assert api.ok("POST", "schedules/actions", both)["done"][1]["pause_before"]["reason"] == "theirs"
+        theirs = api.ok("GET", "schedules/daily")["pause"]
+        replaced = api.ok("POST", "schedules/actions", both | {"ids": ["daily"], "pause_at": [theirs["at"]]})["done"]
+        assert (replaced[0]["pause_before"], replaced[0]["pause"]["reason"]) == (theirs, "mine")
         resume = {"action": "resume", "ids": ["hourly", "daily"], "pause_at": ["2026-11-24T11:00:00Z"]}
         assert api.ok("POST", "schedules/actions", resume)["done"] == []
         found = api.ok("POST", "schedules/actions", resume | {"pause_at": [began]})["done"]

@@ -203,9 +203,10 @@ class Schedules(Resource):
 
         One request does at most 1,000, and stops after some seconds: ask again with ``cursor=next_cursor``, or use
         :meth:`act`. What is refused for one schedule stands in ``failed``. ``reason`` and ``until`` belong to a pause,
-        ``missed`` to resume; with ``pause_at``, either refuses what has another pause than those that began then, and
-        with ``[]`` what has one; ``restore`` needs ``ids``; with an ``idempotency_key``, ``run`` starts one run of
-        each, however often it is sent.
+        ``missed`` to resume. A pause leaves as it is what is paused already: its ``pause`` is its ``pause_before``.
+        With ``pause_at``, either refuses what has another pause than those that began then, and with ``[]`` what has
+        one; ``restore`` needs ``ids``; with an ``idempotency_key``, ``run`` starts one run of each, however often it
+        is sent.
         """
         given = {
             "action": action,

@@ -11,8 +11,9 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cache, lru_cache
 
-from enschedule_core.printed import ESCAPE, clean
+from enschedule_core.printed import ESCAPE, clean, has_escapes
 
 CLASSES = frozenset(
     {
@@ -41,10 +42,15 @@ class Style:
     @property
     def classes(self) -> tuple[str, ...]:
         """Return the classes that draw it, all of them in :data:`CLASSES`."""
-        tone = self.tone or ("faint" if self.dim else None)
-        found = [f"ansi-{tone}"] if tone else []
-        found += [f"ansi-{name}" for name in ("bold", "italic", "underline", "strike") if getattr(self, name)]
-        return tuple(found)
+        return _classes_of(self)
+
+
+@cache
+def _classes_of(style: Style) -> tuple[str, ...]:
+    tone = style.tone or ("faint" if style.dim else None)
+    found = [f"ansi-{tone}"] if tone else []
+    found += [f"ansi-{name}" for name in ("bold", "italic", "underline", "strike") if getattr(style, name)]
+    return tuple(found)
 
 
 PLAIN = Style()
@@ -62,6 +68,9 @@ def paint(text: str, style: Style = PLAIN) -> tuple[list[Segment], Style]:
     """Turn one line's text into segments, starting in ``style``; also return the style after it."""
     segments: list[Segment] = []
     position = 0
+    if not has_escapes(text):  # as most lines are
+        _append(segments, text, style)
+        return segments, style
     for found in ESCAPE.finditer(text):
         _append(segments, text[position : found.start()], style)
         position = found.end()
@@ -72,7 +81,7 @@ def paint(text: str, style: Style = PLAIN) -> tuple[list[Segment], Style]:
 
 
 def _append(segments: list[Segment], text: str, style: Style) -> None:
-    text = clean(text)
+    text = clean(text) if text else text
     if not text:
         return
     if segments and segments[-1].classes == style.classes:
@@ -81,6 +90,7 @@ def _append(segments: list[Segment], text: str, style: Style) -> None:
         segments.append(Segment(text, style.classes))
 
 
+@lru_cache(maxsize=1024)  # a program that colours its lines does so in few ways
 def _rendition(style: Style, parameters: str) -> Style:
     """Apply the numbers of one ``ESC [ … m`` (ECMA-48 8.3.117; 38 and 48 as in ISO 8613-6)."""
     numbers = iter([int(part) if part.isdigit() else 0 for part in parameters.replace(":", ";").split(";")])

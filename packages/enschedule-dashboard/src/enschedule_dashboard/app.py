@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from enschedule_dashboard import compress, filters, problems, security, session, shell
 from enschedule_dashboard.session import ClientFactory
 from enschedule_dashboard.settings import DashboardSettings
+from enschedule_dashboard.templating import Pages
 from enschedule_dashboard.views import blueprints
 
 STATIC = Path(__file__).parent / "static"
@@ -56,7 +57,7 @@ def create_app(client_factory: ClientFactory, settings: DashboardSettings | None
     session, ``None`` if it has none. The app opens no database and starts no thread.
     """
     settings = settings or DashboardSettings()
-    app = Flask(__name__, static_url_path=f"/static/{build_of(STATIC)}")
+    app = Pages(__name__, static_url_path=f"/static/{build_of(STATIC)}")
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SESSION_COOKIE_NAME="enschedule_form",

@@ -77,7 +77,10 @@ DEEDS: Mapping[str, Mapping[str, Deed]] = {
 
 @dataclass(slots=True)
 class Wanted:
-    """What a form asks for: an action on ``ids``, or on ``every`` one that matches the list at ``address``."""
+    """What a form asks for: an action on ``ids``, or on ``every`` one that matches the list at ``address``.
+
+    So far it is ``done`` to some; others were ``kept`` as they are, since somebody has paused them already.
+    """
 
     noun: str
     action: str
@@ -87,6 +90,7 @@ class Wanted:
     sure: bool
     cursor: str | None = None
     done: int = 0
+    kept: int = 0
     refused: list[str] = field(default_factory=list)
     refused_count: int = 0
 
@@ -125,6 +129,7 @@ def read(noun: str, address: str) -> Wanted:
         sure=form.get("sure") == "1",
         cursor=form.get("cursor") or None,
         done=_whole("done"),
+        kept=_whole("kept"),
         refused_count=_whole("refused"),
     )
 
@@ -135,12 +140,22 @@ def _whole(name: str) -> int:
 
 
 def said(wanted: Wanted) -> str:
-    """Return what has been done: ``Paused 214 schedules. 1 was refused: …``."""
+    """Return what has been done: ``Paused 214 schedules. 1 was refused: …``, and what was paused already."""
     text = f"{wanted.deed.done} {wanted.things(wanted.done)}." if wanted.done else "Nothing was changed."
+    if wanted.kept:
+        one, many = "was paused already and stays as it is", "were paused already and stay as they are"
+        text += f" {wanted.kept:,} {one if wanted.kept == 1 else many}."
     if not wanted.refused_count:
         return text
     count = f"{wanted.refused_count:,} {'was' if wanted.refused_count == 1 else 'were'} refused"
     return f"{text} {count}{': ' + wanted.refused[0] if wanted.refused else '.'}"
+
+
+def without_kept(wanted: Wanted, done: Sequence[Any]) -> list[Any]:
+    """Return what was changed: a pause leaves as it is what somebody has paused already."""
+    if wanted.action != "pause":
+        return list(done)
+    return [one for one in done if not one["pause_before"] or one["pause_before"] != one["pause"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +176,6 @@ def undo_of(wanted: Wanted, done: Sequence[DoneSchedule | DoneRun]) -> Undo | No
         return None
     changed, label, more = list(done), "Undo", {}
     if wanted.action == "pause":
-        changed = [one for one in done if not one.get("pause_before")]
-        label = "Undo" if len(changed) == len(done) else f"Undo for {len(changed):,}"
         more = {"pause_at": ",".join(dict.fromkeys(pause["at"] or "" for pause in _pauses(changed, "pause")))}
     elif wanted.action == "resume":
         changed = [one for one in done if one.get("pause_before")]

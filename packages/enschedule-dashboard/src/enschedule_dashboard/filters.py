@@ -51,7 +51,8 @@ def to(path: str) -> str:
 
 
 def _object_url(noun: str, key: str | int, rest: str | None) -> str:
-    return to(f"/{noun}/{quote(str(key), safe='')}" + (f"/{rest}" if rest else ""))
+    address = f"{request.script_root}/{noun}/{quote(str(key), safe='')}"
+    return f"{address}/{rest}" if rest else address
 
 
 def schedule_url(key: str, rest: str | None = None) -> str:

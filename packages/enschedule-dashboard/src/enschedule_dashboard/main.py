@@ -1,7 +1,7 @@
 """``enschedule-dashboard``: the pages, with a worker in the same process or in front of one elsewhere.
 
-The only module of the dashboard that knows the worker, and only its public factory. With ``WORKER_URL`` nothing of the
-database is imported.
+The only module of the dashboard that knows how to build a worker, and only by its public factory. With ``WORKER_URL``
+nothing of the database is imported.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from enschedule_client import Client, InlineTransport
 from enschedule_core.errors import ConfigurationError
-from enschedule_core.settings import Kind, Setting, describe, read
+from enschedule_core.settings import describe
 from enschedule_dashboard.app import create_app
+from enschedule_dashboard.plan import PORT, SETTINGS, Plan, read_plan
 from enschedule_dashboard.session import ClientFactory
 from enschedule_dashboard.settings import DashboardSettings
 from enschedule_worker import server
 from enschedule_worker.setting_table import SETTINGS as WORKER_SETTINGS
-from enschedule_worker.settings import WorkerSettings, read_settings
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -29,7 +29,23 @@ if TYPE_CHECKING:
     from enschedule_core.registry import Registry
     from enschedule_worker.build import Worker as Worker  # noqa: PLC0414 - the modules beside this one may not name it
 
-PORT = 3000
+__all__ = [
+    "PORT",
+    "SETTINGS",
+    "Plan",
+    "fail",
+    "inline_client",
+    "main",
+    "open_worker",
+    "pages_before",
+    "pages_over",
+    "print_log_in",
+    "read_plan",
+    "remote_client",
+    "run",
+    "with_api",
+]
+
 API_PREFIXES = ("/api/", "/metrics/")
 USAGE = """usage: enschedule-dashboard [--help]
 
@@ -37,54 +53,6 @@ Serves the pages on HOST:PORT (by default http://127.0.0.1:3000). With WORKER_UR
 worker runs in this process, with the database that is named, and its REST API is under /api/v1 of the same address.
 Everything is set by environment variables:
 """
-
-SETTINGS = (
-    Setting(
-        "WORKER_URL",
-        Kind.TEXT,
-        None,
-        "The worker whose pages these are; no database of its own then.",
-        example="http://worker:8080",
-    ),
-    Setting(
-        "ENSCHEDULE_SECRET_KEY",
-        Kind.TEXT,
-        None,
-        "Signs the forms, 16 characters or more; else kept in the database.",
-        secret=True,
-        example="a-long-random-text",
-    ),
-    Setting(
-        "ENSCHEDULE_PROCESSES",
-        Kind.INTEGER,
-        1,
-        "How many processes serve the pages; more than one only with WORKER_URL.",
-        example="1",
-        minimum=1,
-    ),
-)
-_HANDLER_VARIABLES = ("IMPORT_HANDLERS", "HANDLERS_DIR")
-_LEAST_SECRET = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to serve: the pages' own settings, and either the worker's or the address of one."""
-
-    worker: WorkerSettings
-    worker_url: str | None
-    secret_key: str | None
-    processes: int = 1
-
-    @property
-    def trusted_proxies(self) -> int:
-        """How many proxies in front are believed."""
-        return self.worker.trusted_proxies
-
-    @property
-    def port(self) -> int:
-        """The port to listen on."""
-        return PORT if self.worker.port is None else self.worker.port
 
 
 def main(
@@ -114,43 +82,6 @@ def main(
 def fail(problem: ConfigurationError) -> int:
     """Print what keeps a program from starting, and return the exit code of it."""
     return server.fail(problem)
-
-
-def read_plan(environ: Mapping[str, str], *, other_settings: Iterable[Setting] = ()) -> Plan:
-    """Read the settings. ``other_settings`` are known to whoever starts the dashboard, and need no warning.
-
-    Raises :class:`ConfigurationError`, also for a dashboard with neither ``WORKER_URL`` nor a database.
-    """
-    own = read(SETTINGS, environ)
-    worker_url, secret_key = own.text("WORKER_URL"), own.text("ENSCHEDULE_SECRET_KEY")
-    if secret_key is not None and len(secret_key) < _LEAST_SECRET:
-        raise ConfigurationError(
-            f"ENSCHEDULE_SECRET_KEY: the value is shorter than {_LEAST_SECRET} characters.",
-            hint="For example the output of: openssl rand -hex 32",
-        )
-    processes = own.number("ENSCHEDULE_PROCESSES")
-    if processes > 1 and worker_url is None:
-        raise ConfigurationError(
-            f"ENSCHEDULE_PROCESSES: {processes} processes need a worker of their own to talk to, but there is no "
-            "WORKER_URL: a worker in this process serves its pages in one process, with threads.",
-            hint="Leave it out, or name a worker. For example WORKER_URL=http://worker:8080",
-        )
-    ignored = _ignored(environ) if worker_url else []
-    kept = {name: value for name, value in environ.items() if name not in ignored}
-    worker = read_settings(kept, other_settings=(*SETTINGS, *other_settings))
-    if worker_url is None and worker.database is None:
-        raise ConfigurationError(
-            "A dashboard needs a worker: set WORKER_URL to one, or name a database for one in this process.",
-            hint="For example WORKER_URL=http://worker:8080, or SQLITE=enschedule.db",
-        )
-    if ignored:
-        print(f"enschedule: with WORKER_URL, the worker decides: {', '.join(ignored)} ignored", file=sys.stderr)
-    return Plan(worker, worker_url, secret_key, processes)
-
-
-def _ignored(environ: Mapping[str, str]) -> list[str]:
-    names = (*_HANDLER_VARIABLES, "ENSCHEDULE_READ_ONLY", "SQLITE", "POSTGRES", "MYSQL", "MARIADB", "MSSQL")
-    return [name for name in names if environ.get(name, "").strip()]
 
 
 def run(plan: Plan, own: Registry | None = None) -> None:

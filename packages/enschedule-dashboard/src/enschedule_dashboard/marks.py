@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Any
 
@@ -18,6 +19,8 @@ NOW_X = 212
 WIDTH = 242
 HEIGHT = 40
 AXIS_Y = 25
+STUB, FULL = 3, 16
+_PLACE_X = tuple(PITCH * place + 2.5 for place in range(PLACES))
 _NEXT_X = (219, 228, 237)
 
 
@@ -93,11 +96,13 @@ def bar_height(duration_seconds: float | None, usual_seconds: float | None) -> i
     The usual run is half high, one that took eight times as long is full (16), one that ended at once is a stub (3).
     """
     if duration_seconds is None or not usual_seconds:
-        return round(3 + 13 * 0.5)
+        return round(STUB + (FULL - STUB) * 0.5)
     if duration_seconds <= 0:
-        return 3
+        return STUB
     share = 0.5 + math.log2(duration_seconds / usual_seconds) / 6
-    return round(3 + 13 * min(1.0, max(0.0, share)))
+    if share <= 0:
+        return STUB
+    return FULL if share >= 1 else round(STUB + (FULL - STUB) * share)
 
 
 def usual(schedule: Mapping[str, Any]) -> float | None:
@@ -124,12 +129,12 @@ def rail(schedule: Mapping[str, Any]) -> Rail:
     recent = places_of(schedule)
     typical = usual(schedule)
     pens: dict[str, _Pen] = {}
-    for place, entry in enumerate(recent, start=PLACES - len(recent)):
-        kind, stroke = _place(entry, PITCH * place + 2.5, typical)
-        pens.setdefault(kind, _Pen()).draw(stroke)
+    for x, entry in zip(_PLACE_X[PLACES - len(recent) :], recent, strict=True):
+        figure = _figure(entry, typical)
+        _pen(pens, figure.kind).draw(x, figure)
     planned = list(schedule.get("next") or ())[: len(_NEXT_X)]
     for x in _NEXT_X[: len(planned)]:
-        pens.setdefault("r-next", _Pen()).draw(_Stroke(x, AXIS_Y, "v-5", down=-5))
+        _pen(pens, _PLANNED.kind).draw(x, _PLANNED)
     start = PITCH * (PLACES - len(recent)) if recent else NOW_X
     end = WIDTH if planned else NOW_X
     axis = f"M{start} {AXIS_Y}.5H{end}" if end > start else ""
@@ -137,11 +142,16 @@ def rail(schedule: Mapping[str, Any]) -> Rail:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stroke:
-    """One figure: where it begins, its path data after the move, and how far from there the pen ends."""
+class _Figure:
+    """What one place of a rail shows.
 
-    x: float
-    y: float
+    ``kind`` is its class. It begins so far beside the middle of its place and below the axis, goes on with ``path``,
+    and leaves the pen so far from where it began.
+    """
+
+    kind: str
+    aside: float
+    below: float
     path: str
     right: float = 0.0
     down: float = 0.0
@@ -150,39 +160,58 @@ class _Stroke:
 class _Pen:
     """Joins figures to one path with relative moves, which keeps a page of fifty rails small."""
 
+    __slots__ = ("_x", "_y", "path")
+
     def __init__(self) -> None:
         self.path = ""
-        self._at = (0.0, 0.0)
+        self._x = self._y = 0.0
 
-    def draw(self, stroke: _Stroke) -> None:
-        """Add one figure."""
-        x, y = self._at
-        move = f"m{stroke.x - x:g} {stroke.y - y:g}" if self.path else f"M{stroke.x:g} {stroke.y:g}"
-        self.path += move.replace(" -", "-") + stroke.path
-        self._at = (stroke.x + stroke.right, stroke.y + stroke.down)
+    def draw(self, middle: float, figure: _Figure) -> None:
+        """Add a figure to the place whose middle is at ``middle``."""
+        x, y = middle + figure.aside, AXIS_Y + figure.below
+        move = _move(x - self._x, y - self._y) if self.path else f"M{x:g} {y:g}"
+        self.path += move + figure.path
+        self._x, self._y = x + figure.right, y + figure.down
 
 
-def _place(entry: Mapping[str, Any], x: float, typical: float | None) -> tuple[str, _Stroke]:
-    """Return the kind (a class) and the figure of one outcome whose middle is at ``x``."""
+def _pen(pens: dict[str, _Pen], kind: str) -> _Pen:
+    found = pens.get(kind)
+    if found is None:
+        found = pens[kind] = _Pen()
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _move(right: float, down: float) -> str:
+    """Return a move of the pen; places and figures are alike, so that few moves differ."""
+    return f"m{right:g} {down:g}".replace(" -", "-")
+
+
+def _figure(entry: Mapping[str, Any], typical: float | None) -> _Figure:
+    """Return the figure of one outcome."""
     status = entry.get("status")
-    if status in ("succeeded", "running"):
-        up = bar_height(entry.get("duration_seconds"), typical)
-        if status == "succeeded":
-            return "r-ok", _Stroke(x, AXIS_Y, f"v-{up}", down=-up)
-        return "r-run", _Stroke(x + 1.5, AXIS_Y, f"v-{up}", down=-up)  # 8 px wide: it reaches the now line
-    kind, aside, below, path, right, down = _FIGURES.get(str(status), _FLAT)
-    return kind, _Stroke(x + aside, AXIS_Y + below, path, right, down)
+    if status in _BARS:
+        return _BARS[status][bar_height(entry.get("duration_seconds"), typical)]
+    return _FIGURES.get(str(status), _FLAT)
 
 
-_FLAT = ("r-skip", -2.5, -1.5, "h5", 5.0, 0.0)
-_FIGURES = {
-    "failed": ("r-bad", 0.0, 1.0, "v8", 0.0, 8.0),
-    "timed_out": ("r-bad", 0.0, 9.0, "v-24", 0.0, -24.0),
-    "lost": ("r-lost", -1.75, 1.0, "h3.5v7h-3.5z", 0.0, 0.0),
-    "queued": ("r-next", -1.75, 0.0, "v-6h3.5v6", 3.5, 0.0),
-    "cancelled": ("r-skip", -2.5, 3.0, "h5", 5.0, 0.0),
+_BARS = {
+    "succeeded": [_Figure("r-ok", 0.0, 0.0, f"v-{up}", down=-up) for up in range(FULL + 1)],
+    # It is 8 px wide: it reaches the now line.
+    "running": [_Figure("r-run", 1.5, 0.0, f"v-{up}", down=-up) for up in range(FULL + 1)],
 }
-"""What is always drawn alike: the kind, how far beside and below the axis it begins, its path, where the pen ends."""
+"""What stands on the axis, by its height."""
+
+_PLANNED = _Figure("r-next", 0.0, 0.0, "v-5", down=-5.0)
+_FLAT = _Figure("r-skip", -2.5, -1.5, "h5", right=5.0)
+_FIGURES = {
+    "failed": _Figure("r-bad", 0.0, 1.0, "v8", down=8.0),
+    "timed_out": _Figure("r-bad", 0.0, 9.0, "v-24", down=-24.0),
+    "lost": _Figure("r-lost", -1.75, 1.0, "h3.5v7h-3.5z"),
+    "queued": _Figure("r-next", -1.75, 0.0, "v-6h3.5v6", right=3.5),
+    "cancelled": _Figure("r-skip", -2.5, 3.0, "h5", right=5.0),
+}
+"""What is always drawn alike."""
 
 
 def rail_words(recent: Sequence[Mapping[str, Any]]) -> str:

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 KEEPS_FORM = (Conflict, RateLimited, TooLarge, Unavailable)
 """What a form says above its fields, so that nothing typed is lost: sent again, it may be taken."""
+_TYPED = frozenset({"editor.create", "editor.update", "schedule.run"})
+"""Where much is typed. Without the worker such a form cannot be drawn, but the page that says so can carry it."""
 _LONGEST_WAIT = 600
 """Seconds; a page that is to wait for longer does not load itself again."""
 Answer = Response | tuple[Response | str, int] | tuple[Response | str, int, dict[str, str]]
@@ -111,6 +113,7 @@ def _page(error: EnscheduleError) -> Answer:
         keeps_running=isinstance(error, Unavailable),
         ways=_ways(error),
         restore=_restorable(error),
+        typed=_typed(error),
         reload=request.method == "GET" and seconds is not None and seconds <= _LONGEST_WAIT,
     )
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
@@ -125,6 +128,13 @@ def _ways(error: EnscheduleError) -> list[Way]:
         target = session.safe_next(request.form.get("next"), "")
         ways = [Way("Back", target), *ways] if target else ways
     return [*ways, Way("Home", "/")]
+
+
+def _typed(error: EnscheduleError) -> list[tuple[str, str]]:
+    """Return the fields of a long form that could not be taken right now, to be sent again as they are."""
+    if request.method != "POST" or request.endpoint not in _TYPED or not isinstance(error, Unavailable | RateLimited):
+        return []
+    return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
 
 
 def _restorable(error: EnscheduleError) -> str | None:

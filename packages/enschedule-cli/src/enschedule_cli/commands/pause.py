@@ -14,6 +14,7 @@ from enschedule_cli.times import Moment
 
 if TYPE_CHECKING:
     from enschedule_client import Client
+    from enschedule_core.wire.types import PauseOfAll
 
 
 def check_all_or_some(ids: tuple[str, ...], *, everything: bool) -> None:
@@ -28,22 +29,56 @@ def check_all_or_some(ids: tuple[str, ...], *, everything: bool) -> None:
 @click.argument("ids", type=names.SCHEDULE, nargs=-1, metavar="[SCHEDULE]...")
 @click.option("--all", "everything", is_flag=True, help="Everything: nothing more is started on this server.")
 @click.option("--reason", metavar="TEXT", help="Why; others see it.")
+@click.option("--replace", is_flag=True, help="With --all: put this pause in the place of one that is there.")
 @click.option("--until", type=Moment(ahead=True), help="Until an instant, or for so long (2h); else until resume.")
 @connected
 def command(
-    client: Client, *, ids: tuple[str, ...], everything: bool, reason: str | None, until: datetime | None
+    client: Client,
+    *,
+    ids: tuple[str, ...],
+    everything: bool,
+    reason: str | None,
+    replace: bool,
+    until: datetime | None,
 ) -> None:
     """Pause schedules, or everything. Runs that go on are left alone."""
     check_all_or_some(ids, everything=everything)
+    if replace and not everything:
+        raise click.UsageError("--replace goes with --all.")
 
     def pause(id: str) -> None:
         paused = client.schedules.pause(id, reason, until)["pause"]
         say(f"{id}: paused{_until(paused['until'] if paused else None)}")
 
     if everything:
-        say(f"everything: paused{_until(client.pause.begin(reason, until)['until'])}")
+        paused = client.pause.begin(reason, until) if replace else _pause_everything(client, reason, until)
+        say(f"everything: paused{_until(paused['until'])}")
     else:
         each(ids, pause, "{}")
+
+
+def _pause_everything(client: Client, reason: str | None, until: datetime | None) -> PauseOfAll:
+    """Pause everything, if nobody else has; the very same pause is as good as ours."""
+    from enschedule_core.clock import parse_instant  # noqa: PLC0415 - the client has imported it
+    from enschedule_core.errors import Conflict, StaleRevision  # noqa: PLC0415
+
+    found = client.pause.get()
+    if not found["paused"]:
+        try:
+            return client.pause.begin(reason, until, if_match=found["revision"])
+        except StaleRevision as error:
+            found = error.extra["current"]
+            if not found["paused"]:
+                raise
+    end = parse_instant(found["until"]) if found["until"] else None
+    if (found["reason"], end) == (reason or None, until):
+        return found
+    why = f": “{found['reason']}”" if found["reason"] else ""
+    raise Conflict(
+        f"Everything is paused already, by {found['by']} since {found['at']}{_until(found['until'])}{why}. "
+        "That stays as it is.",
+        hint="enschedule pause --all --replace puts yours in its place.",
+    )
 
 
 def _until(instant: str | None) -> str:

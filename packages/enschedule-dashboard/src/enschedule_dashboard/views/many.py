@@ -14,6 +14,7 @@ from enschedule_dashboard import bulk, listing, voices
 from enschedule_dashboard.bulk import Wanted
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.notices import say
+from enschedule_dashboard.present import as_instant
 from enschedule_dashboard.session import client, once, safe_next
 
 blueprint = Blueprint("many", __name__)
@@ -76,7 +77,7 @@ def _words() -> list[tuple[str, list[str]]]:
 def _answer(noun: str) -> Response | str:
     address = safe_next(request.form.get("next"), PATHS[noun])
     wanted = bulk.read(noun, address)
-    if wanted.asks:
+    if wanted.asks or _would_skip(wanted):
         return _ask(wanted)
     done, cursor = _do(wanted)
     if cursor is not None:
@@ -90,6 +91,19 @@ def _answer(noun: str) -> Response | str:
         fields=undo.fields if undo else None,
     )
     return redirect(f"{request.script_root}{address}", 303)
+
+
+def _would_skip(wanted: Wanted) -> bool:
+    """Return whether a resume that does not say what becomes of missed slots, as an undo, would skip some."""
+    if wanted.action != "resume" or "missed" in request.form:
+        return False
+    for schedule in client().schedules.each(paused=True, sort="due_at", limit=200):
+        due = schedule["due_at"]
+        if due is not None and as_instant(due) > viewer().now:
+            return False
+        if due is not None and schedule["id"] in wanted.ids:
+            return True
+    return False
 
 
 def _ask(wanted: Wanted) -> str:
@@ -141,10 +155,12 @@ def _do(wanted: Wanted) -> tuple[list[Any], str | None]:
         if "pause_at" in request.form:
             options["pause_at"] = [at for at in request.form["pause_at"].split(",") if at]
     found = ask(wanted.action, **options)
-    wanted.done += len(found["done"])
+    done = bulk.without_kept(wanted, found["done"])
+    wanted.done += len(done)
+    wanted.kept += len(found["done"]) - len(done)
     wanted.refused_count += len(found["failed"])
     wanted.refused = [f"{one['id']}: {one['detail']}" for one in found["failed"][:1]]
-    return found["done"], found["next_cursor"]
+    return done, found["next_cursor"]
 
 
 def _numbers(ids: list[str]) -> list[int]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from enschedule_core.clock import format_instant
 from enschedule_core.errors import InvalidInput, StaleRevision
 from enschedule_core.wire.types import Pause, Schedule
 from enschedule_dashboard import present
-from enschedule_dashboard.filters import viewer
+from enschedule_dashboard.filters import schedule_url, viewer
 from enschedule_dashboard.notices import say
-from enschedule_dashboard.session import back, client
+from enschedule_dashboard.session import back, client, safe_next
 from enschedule_dashboard.shell import actor
 
 blueprint = Blueprint("pausing", __name__)
@@ -118,19 +119,28 @@ def ask_resume(id: str) -> str:
     """Ask what becomes of the slots that were missed."""
     schedule = client().schedules.get(id)
     slots = client().schedules.diagnosis(id)["missed_slots"]
-    return render_template("schedule_resume.html", schedule=schedule, missed=missed_words(schedule, slots))
+    return render_template(
+        "schedule_resume.html",
+        schedule=schedule,
+        missed=missed_words(schedule, slots),
+        next=safe_next(request.args.get("next"), f"/schedules/{id}"),
+    )
 
 
 @blueprint.post("/schedules/<id>/resume")
 def resume(id: str) -> Response:
-    """Let it run again; ``missed`` says what becomes of the slots that passed."""
-    missed: Any = request.form.get("missed", "skip")
-    if missed not in MISSED:
+    """Let it run again; ``missed`` says what becomes of the slots that passed, which is asked where it is left out."""
+    missed: Any = request.form.get("missed")
+    if missed not in (None, *MISSED):
         raise InvalidInput(f"“{missed}” is not one of skip, latest, all.")
     before = client().schedules.get(id)["pause"]
     seen = request.form.get("pause_at") or (before["at"] if before else None)
+    is_the_one_meant = before is not None and before["at"] == seen
+    if missed is None and is_the_one_meant and client().schedules.diagnosis(id)["missed_slots"] != 0:
+        next_page = safe_next(request.form.get("next"), f"/schedules/{id}")
+        return redirect(f"{schedule_url(id, 'resume')}?next={quote(next_page)}", 303)
     try:
-        resumed = client().schedules.resume(id, missed=missed, pause_at=seen)
+        resumed = client().schedules.resume(id, missed=missed or "skip", pause_at=seen)
     except StaleRevision as error:
         return _stays(error.extra["current"])
     due = resumed["due_at"]

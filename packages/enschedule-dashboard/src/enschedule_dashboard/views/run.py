@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -36,6 +37,11 @@ class Output:
     links: dict[str, str] = field(default_factory=dict)
     found: int | None = None
     start: int = 0
+
+    @property
+    def stamped(self) -> Iterator[tuple[Row, str, str]]:
+        """Return each line with its time as the column has it, and in words."""
+        return zip(self.rows, self.times, self.exact, strict=True)
 
     @property
     def last(self) -> int:
@@ -123,10 +129,11 @@ def _output(run: RunDetail) -> Output:
     first = drawn[0].position if drawn else 1
     start = present.as_instant(run["started_at"]) if run["started_at"] else None
     shown = start if request.args.get("times") == "start" else None
+    who = viewer()
     return Output(
         rows=drawn,
-        times=stamps(drawn, viewer(), shown),
-        exact=[exact(row, viewer(), start) for row in drawn],
+        times=stamps(drawn, who, shown),
+        exact=[exact(row, who, start) for row in drawn],
         page=page,
         first=first,
         links=_links(first, drawn[-1].position if drawn else 0, page, hits["positions"] if hits else []),

@@ -36,6 +36,7 @@ def index() -> str | tuple[str, int]:
     by = request.args.get("by", "") if request.args.get("by") in GROUPINGS else ""
     found, wrong = _ask(wanted, sort, cursor, by)
     counts = shell.counts()
+    who = viewer()
     matching = counts if wrong else counts_of(wanted.without("status"))
     page = render_template(
         "schedules.html",
@@ -53,7 +54,7 @@ def index() -> str | tuple[str, int]:
         segments=segments(matching, wanted, by=by or None, sort=None if sort == listing.DEFAULT_SORT else sort),
         matching=matching["total"],
         sentence=sentence(counts),
-        next_run=lambda schedule: next_run(schedule, viewer()),
+        next_run=lambda schedule: next_run(schedule, who),
         total=counts["total"],
         views=saved.menu("schedules", here()),
         whole=not cursor and not found["next_cursor"],

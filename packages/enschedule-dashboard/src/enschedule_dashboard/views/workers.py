@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
+from enschedule_core.errors import NotFound
 from enschedule_core.wire.types import Worker
 from enschedule_dashboard import shell
 from enschedule_dashboard.filters import viewer
@@ -23,6 +26,23 @@ def index() -> str:
         client().workers.list()["items"], key=lambda worker: (_ORDER.get(worker["status"], 9), worker["id"])
     )
     return render_template("workers.html", workers=workers, sentence=sentence(workers), queue=shell.queue())
+
+
+@blueprint.get("/workers/<instance_id>/remove")
+def ask_remove(instance_id: str) -> str:
+    """Ask before a worker is forgotten."""
+    worker = next((one for one in client().workers.list()["items"] if one["instance_id"] == instance_id), None)
+    if worker is None:
+        raise NotFound("This worker is not listed any more.")
+    name, ago = worker["title"] or worker["id"], since(worker["heartbeat_at"], viewer())
+    return render_template(
+        "admin_ask.html",
+        title=f"Remove {name}?",
+        text=f"It was last seen {ago} ago. Its runs stay, and it comes back by itself if it starts again.",
+        button=f"Remove {name}",
+        path=f"/workers/{quote(instance_id, safe='')}/remove",
+        keep="/workers",
+    )
 
 
 @blueprint.post("/workers/<instance_id>/remove")

@@ -18,7 +18,7 @@ from enschedule_worker.api import (
     problems,
     retention,
     runs,
-    schedules,
+    schedule_history,
     secrets,
     sessions,
     settings,
@@ -35,7 +35,8 @@ __all__ = ["ApiContext", "AuthPolicy", "Bell", "attach", "register"]
 
 _HEARD_OUT_BYTES = 64 * BODY_MAX_BYTES
 _RESOURCES = (
-    *(schedules, pause, concurrency_groups, runs, views, handlers, workers, triggers, stats, retention, sessions),
+    schedule_history,  # has the routes of schedules besides its own
+    *(pause, concurrency_groups, runs, views, handlers, workers, triggers, stats, retention, sessions),
     *(users, keys, secrets, settings, health, metrics),
 )
 

@@ -11,8 +11,7 @@ from enschedule_core.errors import Conflict, InvalidData, InvalidTrigger, NotFou
 from enschedule_core.wire import answers
 from enschedule_core.wire.actions import ScheduleAction, ScheduleActionsInput
 from enschedule_core.wire.definition import Definition
-from enschedule_core.wire.lists import PageQuery
-from enschedule_core.wire.schedule_lists import NextQuery, ScheduleQuery
+from enschedule_core.wire.schedule_lists import ScheduleQuery
 from enschedule_core.wire.schedules import PauseInput, ResumeInput, RunNowInput, ScheduleInput, SchedulePreviewInput
 from enschedule_worker.api import bodies, filters, pages
 from enschedule_worker.api.conditions import IDEMPOTENCY_KEY, IF_MATCH, idempotency_key, if_match, origin
@@ -20,9 +19,7 @@ from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
 from enschedule_worker.service import (
     actions,
-    diagnosis,
     grouping,
-    history,
     pausing,
     previewing,
     runs,
@@ -276,55 +273,3 @@ def resume_schedule(body: dict[str, Any], schedule_id: str) -> Response:
         seen=_seen_pause(body),
     )
     return _with_tag(found)
-
-
-@blueprint.route("/schedules/<schedule_id:schedule_id>/next", methods=["GET"])
-@blueprint.needs(Permission.READ)
-@blueprint.refuses(NotFound)
-@blueprint.arguments(NextQuery, location="query")
-@blueprint.alt_response(200, schema=answers.NextSlots)
-def next_slots(query: dict[str, Any], schedule_id: str) -> Response:
-    """Return the coming slots of a schedule, with notes on the days when clocks change."""
-    return answer(history.coming(context().database, actor(), schedule_id, count=query["count"]))
-
-
-@blueprint.route("/schedules/<schedule_id:schedule_id>/diagnosis", methods=["GET"])
-@blueprint.needs(Permission.READ)
-@blueprint.refuses(NotFound)
-@blueprint.no_query()
-@blueprint.alt_response(200, schema=answers.Diagnosis)
-def diagnose_schedule(schedule_id: str) -> Response:
-    """Say why a schedule is not running, as a checked list."""
-    return answer(diagnosis.diagnose(context().database, actor(), schedule_id))
-
-
-@blueprint.route("/schedules/<schedule_id:schedule_id>/skips", methods=["GET"])
-@blueprint.needs(Permission.READ)
-@blueprint.refuses(NotFound)
-@blueprint.arguments(PageQuery, location="query")
-@blueprint.alt_response(200, schema=answers.SkipPage)
-def list_skips(query: dict[str, Any], schedule_id: str) -> Response:
-    """List the slots that did not run, newest first."""
-    name = f"skips {schedule_id}"
-    place = pages.decode(name, query, int)
-    items, following = history.skips(
-        context().database, actor(), schedule_id, limit=query["limit"], before_id=place[0] if place else None
-    )
-    cursor = pages.encode(name, query, None if following is None else [following])
-    return answer({"items": items, "next_cursor": cursor})
-
-
-@blueprint.route("/schedules/<schedule_id:schedule_id>/history", methods=["GET"])
-@blueprint.needs(Permission.READ)
-@blueprint.refuses(NotFound)
-@blueprint.arguments(PageQuery, location="query")
-@blueprint.alt_response(200, schema=answers.HistoryPage)
-def list_history(query: dict[str, Any], schedule_id: str) -> Response:
-    """List who changed what, newest first."""
-    name = f"history {schedule_id}"
-    place = pages.decode(name, query, int)
-    items, following = history.revisions(
-        context().database, actor(), schedule_id, limit=query["limit"], before=place[0] if place else None
-    )
-    cursor = pages.encode(name, query, None if following is None else [following])
-    return answer({"items": items, "next_cursor": cursor})

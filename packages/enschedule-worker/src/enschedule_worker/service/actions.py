@@ -133,9 +133,14 @@ def on_schedules(
 
 
 def _pause_or_resume(tx: Transaction, actor: Actor, row: Row[Any], wish: Wish, *, is_pause: bool) -> dict[str, Any]:
-    """Do it, and say which pause there was before and is now: who takes it back needs to know."""
+    """Do it, and say which pause there was before and is now: who takes it back needs to know.
+
+    What somebody has paused stays as it is, with their reason, end and name, unless that very pause was seen.
+    """
     pausing.check_seen(row, wish.seen)
     before = present.pause_of(row)
+    if is_pause and row.paused and wish.seen is None:
+        return {"id": row.id, "pause_before": before, "pause": before}
     if is_pause:
         pausing.pause_row(tx, actor, row, reason=wish.reason, until=wish.until)
     elif row.paused:

@@ -75,6 +75,8 @@ export function apply(doc, { force = false, also = [] } = {}) {
   document.dispatchEvent(new CustomEvent("enschedule:live"));
 }
 
+const elsewhere = ({ redirected, url }) => redirected && new URL(url).pathname !== location.pathname;
+
 async function page(response) {
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
@@ -99,7 +101,7 @@ export async function refresh(options = {}) {
   asking = true;
   try {
     const response = await fetch(location.href, { headers: { "X-Live": "1", Accept: "text/html" }, cache: "no-store" });
-    if (response.redirected && new URL(response.url).pathname !== location.pathname) return location.reload();
+    if (elsewhere(response)) return location.reload();
     if (!response.ok) throw new Error(String(response.status));
     apply(await page(response), options);
     stale(0);
@@ -112,9 +114,11 @@ export async function refresh(options = {}) {
   }
 }
 
+const isStill = () => document.hidden || !own().length || "sent" in document.documentElement.dataset; // a form's answer
+
 function plan() {
   clearTimeout(timer);
-  if (document.hidden || !own().length || "sent" in document.documentElement.dataset) return; // a form's answer stands still
+  if (isStill()) return;
   timer = setTimeout(async () => {
     await refresh();
     plan();
@@ -130,7 +134,7 @@ function float() {
   leaves = setTimeout(() => notices.replaceChildren(), 15000);
 }
 
-// A button with data-quiet sends its form without leaving the page; the answer's live regions and notices are shown.
+// A button with data-quiet sends its form without leaving the page, unless a question answers it.
 async function quietly(event) {
   const button = event.submitter;
   if (!button || !("quiet" in button.dataset)) return;
@@ -139,16 +143,16 @@ async function quietly(event) {
   try {
     const body = new URLSearchParams(new FormData(event.target, button));
     const response = await fetch(button.formAction, { method: "POST", body, headers: { Accept: "text/html" } });
+    if (elsewhere(response)) return location.assign(response.url);
     apply(await page(response), { force: true, also: ["notices"] });
     float();
     if (!response.ok) throw new Error(String(response.status));
   } catch {
     event.target.action = button.formAction;
-    button.disabled = false;
     event.target.submit();
-    return;
+  } finally {
+    button.disabled = false;
   }
-  button.disabled = false;
 }
 
 // The first visit does not know the reader's zone yet. It is kept in a cookie, and the page is exchanged once: not
@@ -165,10 +169,7 @@ function tellZone() {
 export function startLive() {
   tellZone();
   document.addEventListener("submit", quietly);
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden || "sent" in document.documentElement.dataset) return plan();
-    if (own().length) refresh().then(plan);
-  });
+  document.addEventListener("visibilitychange", () => (isStill() ? plan() : refresh().then(plan)));
   addEventListener("online", plan);
   plan();
 }
