@@ -145,6 +145,17 @@ class TestSchedules:
         reasons = {schedule["pause"]["reason"] for schedule in world.schedules.values()}
         assert reasons == {"move", "vendor maintenance"}
 
+    def test_an_undo_in_parts_stays_with_the_pauses_that_it_means(self, pages: Pages, world: World) -> None:
+        ids = ["check-shop", "check-login"]
+        pages.post("/schedules/actions", {"action": "pause", "id": ids, "next": "/schedules"})
+        undo = fields(pages.text("/schedules").partition('id="notices"')[2], "/schedules/actions")
+        world.at_once = 1
+        rest = fields(pages.post("/schedules/actions", undo).text, "/schedules/actions")
+        assert (rest["cursor"], rest["pause_at"]) == ("1", undo["pause_at"])
+        world.schedules["check-login"]["pause"] |= {"by": "bob", "at": "2026-11-23T13:33:00Z"}
+        pages.post("/schedules/actions", rest)
+        assert [world.schedules[id]["paused"] for id in ids] == [False, True]
+
     def test_what_is_refused_is_said(self, pages: Pages) -> None:
         pages.post("/schedules/actions", {"action": "pause", "id": ["nobody", "check-shop"], "next": "/schedules"})
         assert "Paused 1 schedule. 1 was refused: nobody: There is no schedule nobody." in pages.text("/schedules")

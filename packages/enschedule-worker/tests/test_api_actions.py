@@ -250,8 +250,10 @@ class TestSeenPauses:
         assert (only["done"][0]["pause_before"], only["done"][0]["pause"]["reason"]) == (None, "mine")
         began = only["done"][0]["pause"]["at"]
         assert began == api.ok("GET", "schedules/hourly")["pause"]["at"]
-        assert api.ok("POST", "schedules/actions", both)["done"][1]["pause_before"]["reason"] == "theirs"
         theirs = api.ok("GET", "schedules/daily")["pause"]
+        kept = api.ok("POST", "schedules/actions", both)["done"][1]
+        assert (kept["pause_before"], kept["pause"]) == (theirs, theirs)
+        assert api.ok("GET", "schedules/daily")["pause"] == theirs
         replaced = api.ok("POST", "schedules/actions", both | {"ids": ["daily"], "pause_at": [theirs["at"]]})["done"]
         assert (replaced[0]["pause_before"], replaced[0]["pause"]["reason"]) == (theirs, "mine")
         resume = {"action": "resume", "ids": ["hourly", "daily"], "pause_at": ["2026-11-24T11:00:00Z"]}
