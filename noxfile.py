@@ -79,7 +79,9 @@ def databases(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def cluster(session: nox.Session) -> None:
     """Real processes, signals and crashes, on each kind of database; what is slow is in the session `long`."""
-    arguments = ("-n", "2", "--dist", "load", *(session.posargs or PLACES["cluster"]))
+    # Given out one by one, because each takes seconds: at the end no process has several left while the other has none.
+    one_by_one = ("--dist", "load", "--maxschedchunk", "1")
+    arguments = ("-n", "2", *one_by_one, *(session.posargs or PLACES["cluster"]))
     _run(session, "pytest", "-m", "cluster and not long", *arguments)
 
 
@@ -105,7 +107,7 @@ def long(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def browser(session: nox.Session) -> None:
     """The pages in Chromium."""
-    arguments = ("-n", "2", "--dist", "loadfile", *(session.posargs or PLACES["browser"]))
+    arguments = ("-n", "2", *BY_FILE, *(session.posargs or PLACES["browser"]))
     _run(session, "pytest", "-m", "browser", *arguments)
 
 

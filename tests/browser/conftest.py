@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -156,26 +157,35 @@ def watched(server) -> Iterator[Watched]:
     assert found.faults == []
 
 
+def opened(new_context, watched: Watched, *, javascript=True, width=1440, theme="light", **options) -> Page:
+    """Open a fresh browser profile before the server that ``watched`` is about, and return its page."""
+    context = new_context(
+        base_url=watched.origin,
+        java_script_enabled=javascript,
+        viewport={"width": width, "height": 900},
+        color_scheme=theme,
+        timezone_id=options.pop("timezone_id", "Europe/Stockholm"),
+        locale="en-GB",
+        **options,
+    )
+    watched.watch(context)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    return page
+
+
 @pytest.fixture
-def visit(server, watched, new_context):
+def visit(watched, new_context) -> Callable[..., Page]:
     """``visit(javascript=False, width=390)`` opens a fresh browser profile and returns its page."""
+    return partial(opened, new_context, watched)
 
-    def open_page(*, javascript: bool = True, width: int = 1440, theme: str = "light", **options) -> Page:
-        context = new_context(
-            base_url=server.url,
-            java_script_enabled=javascript,
-            viewport={"width": width, "height": 900},
-            color_scheme=theme,
-            timezone_id=options.pop("timezone_id", "Europe/Stockholm"),
-            locale="en-GB",
-            **options,
-        )
-        watched.watch(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        return page
 
-    return open_page
+@pytest.fixture(scope="module")
+def visit_for_all(server, browser) -> Iterator[Callable[..., Page]]:
+    """As ``visit``, for what all tests of a file look at; the last of them fails for what a page must never do."""
+    found = Watched(server.url)
+    yield partial(opened, browser.new_context, found)
+    assert found.faults == []
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ def test_what_goes_on_is_followed_until_the_reader_scrolls_up(page, going, serve
 
 
 def test_a_run_that_ends_changes_its_page_and_not_its_place(page, server):
-    server.make("ends", handler="ticker", data={"lines": 8}, title="Ends")
+    server.make("ends", handler="ticker", data={"lines": 15}, title="Ends")  # 3 s: the page has to come before its end
     run = server.run("ends")["id"]
     server.wait_run(run, "running")
     page.goto(f"/runs/{run}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,6 +20,7 @@ RULES = {
     "resultTypes": ["violations"],
 }
 PHONE = 390
+DESK = 1440
 
 
 def nothing(found: dict[str, object]) -> None:
@@ -39,18 +41,22 @@ def places(violation: dict) -> list[str]:
     return [f"{node['html'][:160]} — {node['failureSummary']}" for node in violation["nodes"][:3]]
 
 
+# Its whole answer would be most of what goes between the browser and the test.
+RUN_AXE = "(rules) => axe.run(rules).then(({violations, passes}) => ({violations, held: passes.length}))"
+
+
 @pytest.mark.timeout(400)
 def test_axe_finds_nothing(filled, visit):
     """On any page, in both themes and on a phone."""
     found = {}
-    page = visit()
+    page, script = visit(), Axe().axe_script
     for name in each(filled, page):
-        page.evaluate(Axe().axe_script)
+        page.evaluate(script)
         for theme, width in (("light", 1440), ("dark", 1440), ("light", PHONE)):
             page.emulate_media(color_scheme=theme)
             page.set_viewport_size({"width": width, "height": 900})
-            told = page.evaluate("(rules) => axe.run(rules)", RULES)
-            wrong, asked = told["violations"], len(told["passes"])
+            told = page.evaluate(RUN_AXE, RULES)
+            wrong, asked = told["violations"], told["held"]
             print(f"{len(wrong)} violations, {asked:2d} rules hold: {name}, {theme}, {width}")  # shown by pytest -rP
             assert asked > 10, f"{name}: axe has looked at next to nothing"
             for violation in wrong:
@@ -92,40 +98,6 @@ return [...pressed].filter((element) => {
 }"""
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("width", [PHONE, 1440])
-def test_what_can_be_pressed_is_at_least_24_pixels_square(filled, visit, width):
-    page = visit(width=width, has_touch=width == PHONE)
-    found = {name: page.evaluate(SMALL) for name in each(filled, page)}
-    nothing({name: small for name, small in found.items() if small})
-
-
-@pytest.mark.timeout(300)
-def test_every_page_keeps_within_its_budget(filled, visit, server):
-    """The weight of a first visit, as sent: a fresh browser for each page."""
-    too_heavy, scripts = {}, {}
-    for name, path in filled.pages.items():
-        page = visit(timezone_id="UTC")
-        network = page.context.new_cdp_session(page)
-        network.send("Network.enable")
-        sizes: list[float] = []
-        network.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
-        loaded: list = []
-        page.on("response", lambda answer, loaded=loaded: loaded.append(answer) if ".js" in answer.url else None)
-        page.goto(path)
-        page.wait_for_load_state("load")
-        assert len(sizes) > 3, f"{name}: only {len(sizes)} requests were counted"
-        for answer in loaded:
-            scripts.setdefault(answer.url, len(answer.body()))
-        code = sum(scripts[answer.url] for answer in loaded)
-        print(f"{sum(sizes):8,.0f} bytes sent, {code:6,} of scripts: {name}")  # shown by pytest -rP
-        if sum(sizes) > PAGE_BYTES or code > SCRIPT_BYTES:
-            too_heavy[name] = (sum(sizes), code)
-        page.context.close()
-    assert scripts
-    nothing(too_heavy)
-
-
 SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
@@ -135,22 +107,86 @@ new PerformanceObserver((list) => {
   }
 }).observe({type: "layout-shift", buffered: true});
 """
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# What each page is asked, once it stands there.
+ASKED = {
+    "shifts": "window.shifts",
+    "small": SMALL,
+    "pwned": "window.pwned",
+    "protocols": """[...document.querySelectorAll('a[href]')].map(
+      (link) => new URL(link.getAttribute('href'), link.baseURI).protocol)""",
+    "foreign": "document.querySelectorAll('main :is(img, iframe, object, embed, script)').length",
+}
+
+
+@pytest.fixture(scope="module")
+def looked(filled, visit_for_all):
+    """``looked(width)``: what one look at each page tells; many tests only look, and to open a page takes longest."""
+
+    @cache
+    def look(width: int) -> dict[str, dict]:
+        page = visit_for_all(width=width, has_touch=width == PHONE)
+        page.add_init_script(SHIFTS)
+        page.goto("/")
+        seen = {}
+        for name in each(filled, page):
+            page.evaluate(TWO_FRAMES)
+            seen[name] = {what: page.evaluate(script) for what, script in ASKED.items()}
+        page.context.close()
+        return seen
+
+    return look
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("width", [PHONE, 1440])
-def test_nothing_shifts_while_a_page_loads(filled, visit, width):
-    page = visit(width=width)
-    page.add_init_script(SHIFTS)
-    page.goto("/")
-    found = {}
-    for name in each(filled, page):
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_what_can_be_pressed_is_at_least_24_pixels_square(looked, width):
+    nothing({name: seen["small"] for name, seen in looked(width).items() if seen["small"]})
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_nothing_shifts_while_a_page_loads(looked, width):
+    found = {name: seen["shifts"] for name, seen in looked(width).items()}
+    nothing({name: shifts for name, shifts in found.items() if sum(value for value, _ in shifts) > 0.001})
+
+
+@pytest.mark.timeout(300)
+def test_nothing_hostile_runs_on_any_page(looked):
+    for name, seen in looked(DESK).items():
+        assert seen["pwned"] is None, name
+        assert set(seen["protocols"]) <= {"http:"}, name
+        assert seen["foreign"] == 0, name
+
+
+@pytest.mark.timeout(300)
+def test_every_page_keeps_within_its_budget(filled, visit, server):
+    """The weight of a first visit, as sent: each page by a browser that has kept nothing."""
+    too_heavy, scripts = {}, {}
+    page = visit(timezone_id="UTC")
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    sizes: list[float] = []
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    loaded: list = []
+    page.on("response", lambda answer: loaded.append(answer) if ".js" in answer.url else None)
+    for name, path in filled.pages.items():
+        page.goto("about:blank")  # what the page before went on asking for is not counted here
+        page.context.clear_cookies()
+        sizes.clear()
+        loaded.clear()
+        page.goto(path)
         page.wait_for_load_state("load")
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        shifts = page.evaluate("window.shifts")
-        if sum(value for value, _ in shifts) > 0.001:
-            found[name] = shifts
-    nothing(found)
+        assert len(sizes) > 3, f"{name}: only {len(sizes)} requests were counted"
+        for answer in loaded:
+            scripts.setdefault(answer.url, len(answer.body()))
+        code = sum(scripts[answer.url] for answer in loaded)
+        print(f"{sum(sizes):8,.0f} bytes sent, {code:6,} of scripts: {name}")  # shown by pytest -rP
+        if sum(sizes) > PAGE_BYTES or code > SCRIPT_BYTES:
+            too_heavy[name] = (sum(sizes), code)
+    assert scripts
+    nothing(too_heavy)
 
 
 def test_nothing_jumps_when_a_page_refreshes_itself(filled, visit):
@@ -161,7 +197,7 @@ def test_nothing_jumps_when_a_page_refreshes_itself(filled, visit):
         page.goto(path)
         with page.expect_response(lambda answer: "x-live" in answer.request.headers):
             pass
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(TWO_FRAMES)
         assert sum(value for value, _ in page.evaluate("window.shifts")) < 0.0001, path
 
 
@@ -192,7 +228,7 @@ def test_the_theme_that_was_chosen_is_there_from_the_first_paint(visit):
     assert dark != light
     page.route(re.compile(r"\.js$"), lambda _: None)
     page.goto("/runs", wait_until="commit")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate(PAINTED) > 0  # before it the heading is there already, but may be without its style sheet
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == dark
 
 
