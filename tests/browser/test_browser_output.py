@@ -217,6 +217,26 @@ def test_a_run_that_ends_changes_its_page_and_not_its_place(page, server):
     expect(page.get_by_role("button", name=re.compile("^Run again"))).to_be_visible()
 
 
+def test_a_page_from_before_the_end_that_comes_after_it_does_not_stay(page, server):
+    server.make("late", handler="ticker", data={"lines": 15}, title="Late")
+    run = server.run("late")["id"]
+    server.wait_run(run, "running")
+    held = []
+
+    def hold(route):
+        if "x-live" not in route.request.headers or held:
+            return route.continue_()
+        held.append(route.fetch())
+        server.wait_run(run)
+        time.sleep(1)  # until the event stream has told the page of the end
+        return route.fulfill(response=held[0])
+
+    page.route(f"**/runs/{run}", hold)
+    page.goto(f"/runs/{run}")
+    expect(page.locator("#output-size")).to_have_text(re.compile(r"^\d+ lines, [\d.]+ (kB|bytes)$"), timeout=15_000)
+    assert 'data-status="running"' in held[0].text()
+
+
 def test_many_who_look_leave_the_server_its_threads(going, server):
     """More pages than the server has threads: each is answered, and so is everything else."""
 

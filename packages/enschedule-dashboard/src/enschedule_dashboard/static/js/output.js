@@ -177,6 +177,7 @@ function tell() {
   firstLink.hidden = !error;
   firstLink.href = `#L${error}`;
   list.classList.toggle("many", total > 9999);
+  if (complete && size) { size.dataset.live = ""; delete size.dataset.lines; } // also after a page from before the end
   follow.hidden = complete;
   follow.setAttribute("aria-pressed", shown.pin === "end");
   if (!complete && size) size.textContent = total ? `${words(total, "line")} so far` : "";
@@ -213,7 +214,6 @@ export function listen() {
 
 function finish() {
   complete = true;
-  if (size) { size.dataset.live = ""; delete size.dataset.lines; }
   source?.close();
   tell();
   refresh();
