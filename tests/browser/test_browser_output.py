@@ -218,7 +218,7 @@ def test_a_run_that_ends_changes_its_page_and_not_its_place(page, server):
 
 
 def test_a_page_from_before_the_end_that_comes_after_it_does_not_stay(page, server):
-    server.make("late", handler="ticker", data={"lines": 15}, title="Late")
+    server.make("late", handler="ticker", data={"lines": 40}, title="Late")
     run = server.run("late")["id"]
     server.wait_run(run, "running")
     held = []
@@ -233,8 +233,8 @@ def test_a_page_from_before_the_end_that_comes_after_it_does_not_stay(page, serv
 
     page.route(f"**/runs/{run}", hold)
     page.goto(f"/runs/{run}")
-    expect(page.locator("#output-size")).to_have_text(re.compile(r"^\d+ lines, [\d.]+ (kB|bytes)$"), timeout=15_000)
-    assert 'data-status="running"' in held[0].text()
+    expect(page.locator("#output-size")).to_have_text(re.compile(r"^\d+ lines, [\d.]+ (kB|bytes)$"), timeout=20_000)
+    assert 'id="output-size" data-lines' in held[0].text()
 
 
 def test_many_who_look_leave_the_server_its_threads(going, server):
