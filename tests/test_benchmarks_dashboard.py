@@ -21,7 +21,11 @@ def seen(kind: str = "sqlite", **slow: float) -> measuring.Seen:
     times = {visit.name: measuring.Taken([5.0] * 20, [4.0] * 20) for visit in (*PAGES, *CALLS)}
     asked = {visit.name: Asked(3, 4, 1.0) for visit in (*PAGES, *CALLS)}
     late = {**times, **{name: measuring.Taken([5.0] * 18 + [took] * 2, [4.0] * 20) for name, took in slow.items()}}
-    return measuring.Seen(kind, late, times, asked)
+    return measuring.Seen(kind, [60.0, 80.0, 61.0], late, times, asked)
+
+
+def test_the_page_says_how_fast_the_machine_was() -> None:
+    assert "took 60 ms at best, 61 ms at the median and 80 ms at worst" in page(seen())
 
 
 def page(*found: measuring.Seen) -> str:

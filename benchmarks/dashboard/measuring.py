@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from benchmarks.machine import Machine
 
 TITLES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 WARM_UP = 3
+PACE_STEPS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -29,9 +31,13 @@ Times = dict[str, Taken]
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen on one database, by page, and what each of them asks."""
+    """What was seen on one database, by page, and what each of them asks.
+
+    ``pace`` is what the same small piece of work took between the rounds, in milliseconds: what the machine gave.
+    """
 
     kind: str
+    pace: list[float] = field(default_factory=list)
     inline: Times = field(default_factory=dict)
     external: Times = field(default_factory=dict)
     asked: Mapping[str, inside.Asked] = field(default_factory=dict)
@@ -45,18 +51,19 @@ def see(kind: str, place: Place, folder: Path, times: int, say: Callable[[str], 
         seen.asked = inside.ask(place, worker, known)
     say(f"{TITLES[kind]}: what each page asks is known")
     with serving.inline(place, folder) as site:
-        seen.inline = _each(site, known, (*PAGES, *CALLS), times)
+        seen.inline = _each(site, known, (*PAGES, *CALLS), times, seen.pace)
     say(f"{TITLES[kind]}: the dashboard with its own worker is measured")
     with serving.external(place, folder) as site:
-        seen.external = _each(site, known, PAGES, times)
+        seen.external = _each(site, known, PAGES, times, seen.pace)
     say(f"{TITLES[kind]}: the dashboard before a worker elsewhere is measured")
     return seen
 
 
-def _each(site: serving.Site, known: Known, visits: Sequence[Visit], times: int) -> Times:
+def _each(site: serving.Site, known: Known, visits: Sequence[Visit], times: int, pace: list[float]) -> Times:
     browser = serving.Browser(site.port)
     found: Times = {visit.name: Taken() for visit in visits}
     for number in range(-WARM_UP, times):
+        pace.append(_pace_ms())
         for visit in visits:
             before = site.cpu_ms()
             took = browser.took(visit.path(known, abs(number)))
@@ -65,6 +72,12 @@ def _each(site: serving.Site, known: Known, visits: Sequence[Visit], times: int)
                 found[visit.name].cpu.append(site.cpu_ms() - before)
     browser.close()
     return found
+
+
+def _pace_ms() -> float:
+    began = time.perf_counter()
+    sum(number & 1 for number in range(PACE_STEPS))
+    return 1000 * (time.perf_counter() - began)
 
 
 def p95(times: Sequence[float]) -> float:
@@ -81,7 +94,7 @@ times each in turns, with different schedules, runs and searches. Milliseconds t
 *CPU* is the median time on a processor of all serving threads, which other programs on the machine change little;
 *calls* are those of the REST API that a page makes, *SQL* is how long its statements take on the driver alone.
 
-{machine}
+{machine} {pace}
 
 The aim is {aim:g} ms for the 95th percentile of each page. {verdict}
 """
@@ -111,8 +124,8 @@ def page(found: Sequence[Seen], machine: Machine, *, runs: int, schedules: int, 
         if seen.asked[visit.name].sql_ms > visit.aim_ms
     ]
     introduction = INTRODUCTION.format(
-        runs=runs, schedules=schedules, times=times, machine=_surroundings(machine), aim=PAGES[0].aim_ms,
-        verdict=_verdict(late),
+        runs=runs, schedules=schedules, times=times, machine=_surroundings(machine), pace=_paces(found),
+        aim=PAGES[0].aim_ms, verdict=_verdict(late),
     )  # fmt: skip
     lists = LISTS.format(list_ms=LIST_SQL_MS, chart_ms=2 * LIST_SQL_MS, verdict=_verdict(heavy))
     return f"{introduction}\n{_pages(found)}\n{lists}\n{_calls(found)}"
@@ -123,6 +136,14 @@ def _surroundings(machine: Machine) -> str:
         f"{machine.cores} cores, {machine.system}; Python {machine.python}, SQLite {machine.sqlite} on "
         f"{machine.file_system}, {machine.postgres}; load average before the first sample {machine.load:.1f}."
         f"{BUSY if machine.load > machine.cores else ''}"
+    )
+
+
+def _paces(found: Sequence[Seen]) -> str:
+    every = sorted(took for seen in found for took in seen.pace)
+    return (
+        f"Between the rounds one and the same loop of Python took {every[0]:.0f} ms at best, {median(every):.0f} ms at "
+        f"the median and {every[-1]:.0f} ms at worst: the rest went to what else ran, here or on the machine's host."
     )
 
 
