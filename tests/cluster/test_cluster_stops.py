@@ -210,7 +210,8 @@ def test_many_workers_make_one_run_of_each_slot_and_start_it_once(start: Start) 
         tell=lambda: f"{first.rows(STANDING)}\n" + "\n".join(one.log for one in (first, *others)),
     )
     assert [program.stop() for program in (first, *others)] == [0, 0, 0]
-    assert first.rows("SELECT count(*), count(DISTINCT schedule_key), max(fence) FROM runs") == [(SLOTS, SLOTS, 1)]
+    # A run may be claimed twice: one that was claimed ahead and has no place soon goes back. It is started once.
+    assert first.rows("SELECT count(*), count(DISTINCT schedule_key) FROM runs") == [(SLOTS, SLOTS)]
     begun = Counter(run for run, *_ in first.marks("tick"))
     assert (len(begun), set(begun.values())) == (SLOTS, {1})
     assert len({pid for *_, pid in first.marks("tick")}) > 1, "one did it all, which proves nothing"
