@@ -134,7 +134,7 @@ def test_a_worker_that_was_not_started_or_has_stopped_is_not_ready(tmp_path: Pat
 def test_a_busy_database_is_503_with_a_time_to_come_back_and_never_500(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enschedule_worker.store.files.BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("enschedule_worker.store.connect.BUSY_TIMEOUT_SECONDS", 0.05)
     running = Running(settings(tmp_path, ENSCHEDULE_POLL_SECONDS="0.05"))
     running.worker.start()
     locker = sqlite3.connect(tmp_path / "worker.db", isolation_level=None, timeout=PATIENCE_SECONDS)
@@ -164,7 +164,7 @@ def test_a_database_that_somebody_keeps_locked_is_one_message(tmp_path: Path, mo
     wanted = settings(tmp_path)
     locker = sqlite3.connect(tmp_path / "worker.db", isolation_level=None)
     locker.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr("enschedule_worker.store.files.BUSY_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr("enschedule_worker.store.connect.BUSY_TIMEOUT_SECONDS", 0.01)
     with pytest.raises(ConfigurationError, match=r"SQLITE: .*worker\.db.* cannot be used") as refused:
         prepare(wanted)
     assert refused.value.hint is not None
