@@ -682,6 +682,8 @@ class Others:
             "places": sum(w["places"] for w in up),
             "used": sum(w["used"] for w in up),
             "pause": self.world.paused and {name: self.world.paused[name] for name in ("reason", "until", "by", "at")},
+            "failing": sum(bool(s["failing_since"]) for s in self.world.schedules.values()),
+            "broken": sum(s["status"] == "broken" for s in self.world.schedules.values()),
             "now": at(),
             "database_bytes": self.world.database_bytes,
         }

@@ -18,9 +18,9 @@ from sqlalchemy import func, select
 from enschedule_core.run import RunStatus
 from enschedule_worker.service import concurrency_groups, endings
 from enschedule_worker.store import picking, runs, runs_by_hand
+from enschedule_worker.store.answering import Undone
 from enschedule_worker.store.bindings import Reach
 from enschedule_worker.store.clock import DatabaseClock
-from enschedule_worker.store.database import Undone
 from enschedule_worker.store.holding import Ending, Holder
 from enschedule_worker.store.models.runs import Run
 

@@ -17,7 +17,7 @@ from enschedule_worker.service import runs, schedules
 from enschedule_worker.store import runs_by_hand, state
 from enschedule_worker.store import schedule_lists as lists
 from enschedule_worker.store import schedules as store
-from enschedule_worker.store.database import again_if_undone
+from enschedule_worker.store.answering import again_if_undone
 from enschedule_worker.store.models.runs import Run
 
 

@@ -23,7 +23,7 @@ from enschedule_worker.build import Worker, build_worker
 from enschedule_worker.databases import prepare
 from enschedule_worker.engine import streams
 from enschedule_worker.settings import WorkerSettings, read_settings
-from enschedule_worker.store.database import Undone
+from enschedule_worker.store.answering import Undone
 
 
 class Running:

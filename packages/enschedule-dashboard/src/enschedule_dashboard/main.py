@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -182,7 +183,22 @@ def pages_over(worker: Callable[[], Worker], plan: Plan) -> Flask:
             known = found = (present, inline_client(present, plan))
         return found[1].acting_as(token=token, forwarded_for=address)
 
-    return create_app(make_client, _pages(plan, plan.secret_key or worker().secret("dashboard")))
+    pages = create_app(make_client, _pages(plan, plan.secret_key or worker().secret("dashboard")))
+    pages.wsgi_app = _as_of_one_moment(pages.wsgi_app, worker)  # type: ignore[method-assign]
+    return pages
+
+
+def _as_of_one_moment(pages: Any, worker: Callable[[], Worker]) -> Any:
+    """Return the WSGI app ``pages``, for which the worker answers all that one page asks as of one moment.
+
+    What is streamed after the page has begun is not among it.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        with worker().together() if environ["REQUEST_METHOD"] in ("GET", "HEAD") else nullcontext():
+            return pages(environ, start_response)
+
+    return app
 
 
 def with_api(pages: Any, api: Any) -> Any:

@@ -89,8 +89,9 @@ def shell() -> Shell:
     if not g.get("me") or g.get("alone"):
         return Shell()
     try:
-        failing = counts()["failing"] + counts()["broken"]
-        return Shell(failing=failing, banners=tuple(_banners()), paused=paused_words(queue()["pause"], viewer()))
+        now: Mapping[str, Any] = queue()
+        failing = now.get("failing", 0) + now.get("broken", 0)  # a worker that is older does not say them
+        return Shell(failing=failing, banners=tuple(_banners()), paused=paused_words(now["pause"], viewer()))
     except EnscheduleError:
         return Shell()
 

@@ -9,6 +9,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import metadata
 
 from flask import Flask
@@ -143,6 +144,10 @@ class Worker:
         self._notices.stop()
         self._listener.stop()
         self._housekeeping.stop()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Answer everything that this thread asks of the API within, as long as it only looks, as of one moment."""
+        return self.database.together()
 
     def enter_handlers(self) -> None:
         """Enter the handlers in the database, so that schedules can name them; again after more were registered.

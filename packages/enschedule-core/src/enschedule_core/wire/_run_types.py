@@ -219,7 +219,8 @@ class RunCount(TypedDict):
 class QueueStats(TypedDict):
     """What waits and what runs; ``pause`` is that of everything, ``now`` the database's time.
 
-    ``database_bytes`` is its size, at most a minute old.
+    ``failing`` and ``broken`` are how many schedules need somebody. ``database_bytes`` is the size of the database, at
+    most a minute old.
     """
 
     queued: int
@@ -229,6 +230,8 @@ class QueueStats(TypedDict):
     places: int
     used: int
     pause: Pause | None
+    failing: int
+    broken: int
     now: Instant
     database_bytes: int
 

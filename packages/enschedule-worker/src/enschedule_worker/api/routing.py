@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -20,7 +21,7 @@ from enschedule_worker.api import bodies
 from enschedule_worker.api.auth import identify
 from enschedule_worker.api.context import context
 from enschedule_worker.service.access import record_refusal
-from enschedule_worker.store.database import again_if_undone
+from enschedule_worker.store.answering import again_if_undone
 
 View = TypeVar("View", bound=Callable[..., Any])
 PERMISSION = "_enschedule_permission"
@@ -84,9 +85,12 @@ class Blueprint(flask_smorest.Blueprint):
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 database = context().database
                 g.commits = database.commits
+                # Who looks without a change looks once: who asks, and what they ask for, is of one moment.
+                looking = database.together() if request.method in _LOOKS else nullcontext()
                 try:
                     # What the database has undone is done again, unless a part of it was committed.
-                    return again_if_undone(lambda: answered(*args, **kwargs), lambda: database.commits == g.commits)
+                    with looking:
+                        return again_if_undone(lambda: answered(*args, **kwargs), lambda: database.commits == g.commits)
                 except Forbidden as refusal:
                     if "actor" in g and not isinstance(refusal, ReadOnly):
                         record_refusal(database, g.actor, request.method, request.path, refusal.detail)

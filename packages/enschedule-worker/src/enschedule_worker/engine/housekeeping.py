@@ -17,7 +17,7 @@ from enschedule_core.errors import EnscheduleError
 from enschedule_worker.engine.loop import Engine
 from enschedule_worker.service import endings, retention
 from enschedule_worker.store import census, runs
-from enschedule_worker.store.database import again_if_undone
+from enschedule_worker.store.answering import again_if_undone
 
 logger = logging.getLogger(__name__)
 REAP_SECONDS = 5.0

@@ -19,7 +19,8 @@ from enschedule_worker.service.access import changing, reading
 from enschedule_worker.service.finding import existing
 from enschedule_worker.store import run_reads, schedule_lists
 from enschedule_worker.store import schedules as schedule_store
-from enschedule_worker.store.database import Database, Transaction, again_if_undone
+from enschedule_worker.store.answering import again_if_undone
+from enschedule_worker.store.database import Database, Transaction
 
 PIECE = 50
 """Rows in one transaction: others who write wait no longer than that takes."""

@@ -106,7 +106,7 @@ class Lines:
         self, actor: Actor, run_id: int, wanted: Changes, *, seconds: float, bell: Waiting
     ) -> dict[str, Any]:
         """Do as :meth:`changes`, but wait up to ``seconds`` for a line, the end, or another status."""
-        return waited_for(lambda: self.changes(actor, run_id, wanted), seconds=seconds, bell=bell)
+        return waited_for(self._database, lambda: self.changes(actor, run_id, wanted), seconds=seconds, bell=bell)
 
     def matches(self, actor: Actor, run_id: int, wanted: Wanted) -> dict[str, Any]:
         """Return which lines hold a text that can be seen. Raises :class:`NotFound`.

@@ -73,16 +73,20 @@ def read_waiting(
 
     Another worker's output does not ring the bell, so the database is asked again each quarter of a second.
     """
-    return waited_for(lambda: read(database, actor, run_id, cursor), seconds=seconds, bell=bell)
+    return waited_for(database, lambda: read(database, actor, run_id, cursor), seconds=seconds, bell=bell)
 
 
-def waited_for(ask: Callable[[], dict[str, Any]], *, seconds: float, bell: Waiting) -> dict[str, Any]:
+def waited_for(
+    database: Database, ask: Callable[[], dict[str, Any]], *, seconds: float, bell: Waiting
+) -> dict[str, Any]:
     """Ask until the answer has ``items``, is ``complete``, or has another ``status`` than at first.
 
     That is for ``seconds`` at most, and outside any transaction.
     """
     until = time.monotonic() + min(seconds, LONGEST_SECONDS)
     first_status = None
+    if seconds > 0:
+        database.look_anew()
     while True:
         seen = bell.count
         found = ask()
@@ -90,6 +94,7 @@ def waited_for(ask: Callable[[], dict[str, Any]], *, seconds: float, bell: Waiti
         left = until - time.monotonic()
         if found["items"] or found["complete"] or found["status"] != first_status or left <= 0 or bell.is_muted:
             return found
+        database.look_anew()
         bell.wait(seen, min(left, POLL_SECONDS))
 
 

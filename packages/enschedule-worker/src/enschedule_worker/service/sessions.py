@@ -56,7 +56,7 @@ def authenticate(database: Database, token: str, *, address: str | None = None) 
         return keys.authenticate(database, token, address=address)
     token_hash = _hash(token)
     with database.read() as tx:
-        row = people.find_session(tx, token_hash)
+        row = tx.seen("session", token_hash, lambda: people.find_session(tx, token_hash))
         if row is None or row.disabled:
             raise Unauthenticated(
                 "This key or session is not known, or is over.", hint="Log in again, or check the key."

@@ -172,9 +172,10 @@ class Size:
 
 
 def of_queue(database: Database, actor: Actor, measured: Size) -> dict[str, Any]:
-    """Return how many runs wait and run, since when the first waits, and how many places there are."""
+    """Return how many runs wait and run, since when the first waits, how many places there are, and what troubles."""
     with reading(database, actor) as tx:
         row = stats.queue(tx, actor.scope)
+        troubled = schedule_counts.in_trouble(tx, actor.scope)
         delays = stats.newest_starts(tx, tx.now - _DAY)
         live = [worker for worker in census.workers(tx) if worker.status in {"up", "late"}]
         pause = halt.current(tx)
@@ -187,6 +188,8 @@ def of_queue(database: Database, actor: Actor, measured: Size) -> dict[str, Any]
         "places": sum(worker.places for worker in live),
         "used": row.running,
         "pause": halting.brief(pause),
+        "failing": troubled.failing,
+        "broken": troubled.broken,
         "now": format_instant(now),
         "database_bytes": taken,
     }

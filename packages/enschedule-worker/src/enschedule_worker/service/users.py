@@ -27,7 +27,7 @@ class Accounts:
         """Return whether anybody has an account."""
         if not self._known:
             with database.glance() as tx:  # between two changes, mostly
-                self._known = store.any_user(tx)
+                self._known = tx.seen("accounts", None, lambda: store.any_user(tx))
         return self._known
 
 

@@ -197,16 +197,14 @@ def status() -> ColumnElement[str]:
     )
 
 
+_WORKERS = select(*Worker.__table__.columns, status().label("status")).order_by(
+    Worker.id, Worker.started_at.desc(), Worker.instance_id
+)
+
+
 def workers(tx: Transaction) -> list[Row[Any]]:
     """Return all workers by id, newest start first: the columns of ``workers`` and ``status``."""
-    return list(
-        tx.execute(
-            select(*Worker.__table__.columns, status().label("status")).order_by(
-                Worker.id, Worker.started_at.desc(), Worker.instance_id
-            ),
-            {"now": tx.now},
-        )
-    )
+    return tx.seen("workers", None, lambda: list(tx.execute(_WORKERS, {"now": tx.now})))
 
 
 def worker(tx: Transaction, instance_id: str) -> Row[Any] | None:

@@ -18,6 +18,7 @@ from enschedule_core.errors import ConfigurationError
 from enschedule_worker.store import troubles
 from enschedule_worker.store.files import BUSY_TIMEOUT_SECONDS
 from enschedule_worker.store.location import Location, Server
+from enschedule_worker.store.sqlite_file import WRITES
 
 logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 10
@@ -101,6 +102,27 @@ def prepare(engine: Engine) -> None:
             cursor.execute(statement)
         cursor.close()
         raw.commit()
+
+    _begin(engine)
+
+
+def _begin(engine: Engine) -> None:
+    """Let the server refuse what a reading transaction would write."""
+    if engine.dialect.name == "postgresql":
+
+        @event.listens_for(engine, "begin")
+        def begun_postgresql(connection: Connection) -> None:
+            raw: Any = connection.connection.dbapi_connection
+            reads = not connection.get_execution_options().get(WRITES)
+            if raw.read_only is not reads:  # part of the driver's BEGIN, and so for nothing
+                raw.read_only = reads
+
+    elif engine.dialect.name in ("mysql", "mariadb"):
+
+        @event.listens_for(engine, "begin")
+        def begun_mysql(connection: Connection) -> None:
+            if not connection.get_execution_options().get(WRITES):
+                connection.exec_driver_sql("START TRANSACTION READ ONLY")
 
 
 def _session(dialect: str, is_mariadb: bool) -> list[str]:  # noqa: FBT001 - what the dialect says of itself

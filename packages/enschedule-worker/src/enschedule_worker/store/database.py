@@ -1,6 +1,7 @@
 """One database and its transactions, on a server or in a SQLite file.
 
-``Database.read()`` sees and never writes. ``Database.write()`` on SQLite holds the write lock from its first
+``Database.read()`` sees and never writes; within ``Database.together()``, all reading of a thread is one transaction.
+``Database.write()`` on SQLite holds the write lock from its first
 statement (``BEGIN IMMEDIATE``) and queues behind one fair lock per process: an API write beside a busy engine
 waits a millisecond there, where ``busy_timeout`` alone let it starve for seconds. On a server both are READ COMMITTED.
 """
@@ -8,46 +9,33 @@ waits a millisecond there, where ``busy_timeout`` alone let it starve for second
 from __future__ import annotations
 
 import math
-import random
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import Connection, CursorResult, Engine, Executable
 
-from enschedule_core.errors import Unavailable
-from enschedule_worker.store import connect, sqlite_file, troubles
+from enschedule_worker.store import connect, sqlite_file
+from enschedule_worker.store.answering import again_if_undone, answering
 from enschedule_worker.store.clock import Clock, DatabaseClock
 from enschedule_worker.store.listen import Announcer
 from enschedule_worker.store.seal import Keyring
-from enschedule_worker.store.sqlite_file import AGAIN, GLANCES, WRITES, FairLock, busy
+from enschedule_worker.store.sqlite_file import GLANCES, WRITES, FairLock
+from enschedule_worker.store.together import OfThread, Shared
 
 T = TypeVar("T")
-_TRIES = 6
-_FIRST_PAUSE_SECONDS = 0.02
-
-
-class Undone(Unavailable):
-    """The database undid the transaction, because it met another one; the same again is likely to succeed."""
-
-
-class Collided(Undone):
-    """The transaction made a row that another one made at the same time; the same again will see that one."""
 
 
 class Transaction:
     """What every store function takes first: a connection inside BEGIN … COMMIT, the clock, and the keys."""
 
-    def __init__(self, connection: Connection, clock: Clock, keyring: Keyring) -> None:
+    def __init__(self, connection: Connection, clock: Clock, keyring: Keyring, *, reads: bool = False) -> None:
         self.connection = connection
         self.keyring = keyring
+        self._reads = reads
         self._clock = clock
         self._now: int | None = None
-        self._once: dict[tuple[str, str], Any] = {}
+        self._once: dict[tuple[str, Hashable], Any] = {}
         self.wakes_engine = False
         self.wakes_in_seconds = math.inf
         self.wakes_others = False
@@ -71,7 +59,7 @@ class Transaction:
         result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
 
-    def once(self, what: str, of: str, ask: Callable[[], T]) -> T:
+    def once(self, what: str, of: Hashable, ask: Callable[[], T]) -> T:
         """Return what ``ask`` returns, asked once in this transaction.
 
         For what many rows of one request have in common and the transaction itself does not change.
@@ -80,6 +68,10 @@ class Transaction:
             self._once[what, of] = ask()
         found: T = self._once[what, of]
         return found
+
+    def seen(self, what: str, of: Hashable, ask: Callable[[], T]) -> T:
+        """Return what ``ask`` returns, asked once in a transaction that reads, and each time in one that may write."""
+        return self.once(what, of, ask) if self._reads else ask()
 
     def wake_engine(self, *, at: int | None = None) -> None:
         """Say that after the commit there is something for the engine to do, at once or from the instant ``at`` on."""
@@ -113,14 +105,13 @@ class Database:
         self._listeners: list[tuple[Callable[[], None], float]] = []
         self._watchers: list[Callable[[], None]] = []
         self._senders: list[Callable[[], None]] = []
-        self._of_thread = threading.local()
+        self._of_thread = OfThread()
         self.announcer = Announcer(engine.dialect.name)
         if engine.dialect.name == "sqlite":
             self._writers = FairLock()
             sqlite_file.prepare(engine)
         else:
             connect.prepare(engine)
-            _prepare_server(engine)
 
     def on_wake(self, listener: Callable[[], None], *, within_seconds: float = math.inf) -> None:
         """Call ``listener`` after each commit that made something due; not where that is later than it looks itself."""
@@ -145,16 +136,49 @@ class Database:
     @property
     def commits(self) -> int:
         """How many transactions that may write this thread has committed: whether work can be begun again."""
-        return getattr(self._of_thread, "commits", 0)
+        return self._of_thread.commits
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """Open a transaction that cannot write.
+        """Open a transaction that cannot write, or go on with that of :meth:`together`.
 
         Raises :class:`Unavailable` while the database does not answer.
         """
-        with _answering(), self.engine.connect() as connection, connection.begin():
-            yield Transaction(connection, self.clock, self.keyring)
+        shared = self._of_thread.shared
+        if shared is None:
+            with answering(), self._reading() as transaction:
+                yield transaction
+        else:
+            with answering(), shared.used(self._reading) as transaction:
+                yield transaction
+
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        with self.engine.connect() as connection, connection.begin():
+            yield Transaction(connection, self.clock, self.keyring, reads=True)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let this thread read everything within in one transaction, which begins with the first look.
+
+        What several parts of one answer have in common (who asks, what time it is, which workers there are) is then
+        read once, and a round trip for each BEGIN and COMMIT is saved. It begins anew behind whatever fails, behind
+        each change of this thread, and behind :meth:`look_anew`. Within another one, it is the outer one.
+        """
+        if self._of_thread.shared is not None:
+            yield
+            return
+        self._of_thread.shared = shared = Shared()
+        try:
+            yield
+        finally:
+            self._of_thread.shared = None
+            shared.end()
+
+    def look_anew(self) -> None:
+        """Let the next look of this thread see what has been committed since the last one, also in :meth:`together`."""
+        if self._of_thread.shared is not None:
+            self._of_thread.shared.end_unless_used()
 
     @contextmanager
     def glance(self) -> Iterator[Transaction]:
@@ -162,7 +186,11 @@ class Database:
 
         As :meth:`read`, but nothing keeps it from writing: on SQLite, its connection stays prepared for the next turn.
         """
-        with _answering(), self.engine.connect() as raw:
+        if self._of_thread.shared is not None:
+            with self.read() as tx:
+                yield tx
+            return
+        with answering(), self.engine.connect() as raw:
             connection = raw.execution_options(**{GLANCES: True})
             with connection.begin():
                 yield Transaction(connection, self.clock, self.keyring)
@@ -174,7 +202,8 @@ class Database:
         Raises :class:`Unavailable` while the database does not answer or stays locked, and :class:`Undone` where the
         whole block may be tried again at once (see :meth:`retrying`).
         """
-        with _answering() as answering, self._writers, self.engine.connect() as raw:
+        self.look_anew()  # what was read before the change is over, and its connection free
+        with answering() as state, self._writers, self.engine.connect() as raw:
             connection = raw.execution_options(**{WRITES: True})
             with connection.begin():
                 transaction = Transaction(connection, self.clock, self.keyring)
@@ -185,8 +214,8 @@ class Database:
                     often=transaction.wakes_others,
                     changed=transaction.tells_watchers,
                 )
-                answering.committing = True
-        self._of_thread.commits = self.commits + 1
+                state.committing = True
+        self._of_thread.commits += 1
         self.heard(
             wakes=transaction.wakes_engine,
             changed=transaction.tells_watchers,
@@ -207,77 +236,3 @@ class Database:
     def dispose(self) -> None:
         """Close every connection of the pool."""
         self.engine.dispose()
-
-
-def again_if_undone(work: Callable[[], T], allowed: Callable[[], bool] = lambda: True) -> T:
-    """Call ``work`` until its transaction is not undone, up to 6 times within about a second, while ``allowed``."""
-    for earlier in range(_TRIES):
-        try:
-            return work()
-        except Undone as problem:
-            if earlier == _TRIES - 1 or not allowed():
-                # Who collides each time meets no other transaction, but a mistake of this program.
-                if isinstance(problem, Collided) and problem.__cause__ is not None:
-                    raise problem.__cause__ from None
-                raise
-            # Apart by chance, or the same two meet again.
-            time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**earlier))  # noqa: S311 - no secret
-    raise AssertionError  # pragma: no cover - the last try has returned or raised
-
-
-class _Answering:
-    committing = False
-
-
-@contextmanager
-def _answering() -> Iterator[_Answering]:
-    """Turn the drivers' errors into ours; mistakes of this program stay as they are."""
-    state = _Answering()
-    try:
-        yield state
-    except DBAPIError as problem:
-        raise (_meaning(problem, committing=state.committing) or problem) from problem
-    except PoolTimeoutError as problem:
-        raise Unavailable("Too many requests wait for the database.", hint=AGAIN) from problem
-
-
-def _meaning(problem: DBAPIError, *, committing: bool) -> Unavailable | None:
-    match troubles.classify(problem):
-        case troubles.Trouble.UNDONE:
-            return Undone("The database is busy; nothing was changed.", hint=AGAIN)
-        case troubles.Trouble.COLLIDED:
-            return Collided("Somebody else made the same at the same time.", hint=AGAIN)
-        case troubles.Trouble.BUSY:
-            return busy()
-        case troubles.Trouble.GONE:
-            return _gone(problem, committing=committing)
-        case _:
-            return None
-
-
-def _gone(problem: DBAPIError, *, committing: bool) -> Unavailable:
-    if not problem.connection_invalidated:
-        return Unavailable("The database does not answer.", hint=troubles.first_line(problem))
-    if committing:
-        lost = "The connection to the database was lost; whether the change was made is not known."
-        return Unavailable(lost, hint="Look first, then try again.")
-    return Undone("The connection to the database was lost.", hint=AGAIN)
-
-
-def _prepare_server(engine: Engine) -> None:
-    """Let the server refuse what a reading transaction would write."""
-    if engine.dialect.name == "postgresql":
-
-        @event.listens_for(engine, "begin")
-        def begun_postgresql(connection: Connection) -> None:
-            raw: Any = connection.connection.dbapi_connection
-            reads = not connection.get_execution_options().get(WRITES)
-            if raw.read_only is not reads:  # part of the driver's BEGIN, and so for nothing
-                raw.read_only = reads
-
-    elif engine.dialect.name in ("mysql", "mariadb"):
-
-        @event.listens_for(engine, "begin")
-        def begun_mysql(connection: Connection) -> None:
-            if not connection.get_execution_options().get(WRITES):
-                connection.exec_driver_sql("START TRANSACTION READ ONLY")

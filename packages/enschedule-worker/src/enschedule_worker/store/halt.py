@@ -51,7 +51,7 @@ def read(text: str | None) -> Halt | None:
 
 def current(tx: Transaction) -> Halt | None:
     """Return the pause that is on."""
-    return read(state.get(tx, _NOW))
+    return tx.seen("state", _NOW, lambda: read(state.get(tx, _NOW)))
 
 
 def revision(tx: Transaction) -> int:

@@ -69,6 +69,16 @@ def counts(tx: Transaction, scope: Scope, where: Conditions = (), *, overdue_bef
     )
 
 
+def in_trouble(tx: Transaction, scope: Scope) -> Row[Any]:
+    """Return how many schedules are ``failing``, and how many ``broken``: what every page says."""
+    return tx.execute(_in_trouble(scope)).one()
+
+
+@lru_cache(maxsize=64)
+def _in_trouble(scope: Scope) -> Select[Any]:
+    return select(_number(visible(scope), *FAILING).label("failing"), _number(visible(scope), *BROKEN).label("broken"))
+
+
 @lru_cache(maxsize=64)
 def _alike(scope: Scope) -> Select[Any]:
     """Return the statement that counts schedules by what decides whether a worker can run them: from one index."""
@@ -82,17 +92,22 @@ def _troubled(scope: Scope, where: Conditions) -> Select[Any]:
     running = select(Run.schedule_key).where(has_status(Run.status, RunStatus.RUNNING))
     by_itself = status(true())  # of these two, whatever workers offer
 
-    # "Above 0" instead of "not NULL", which SQLite takes no index for.
-    def number(*conditions: ColumnElement[bool]) -> Any:
-        return select(func.count()).select_from(Schedule).where(*inside, *conditions).scalar_subquery()
-
     return select(
-        number(Schedule.failing_since > 0).label("failing"),
-        number(Schedule.fire_at < late).label("overdue"),
-        number(Schedule.key.in_(running), by_itself == ScheduleStatus.RUNNING).label("running"),
-        number(is_above_none(Schedule.retry_at), by_itself == ScheduleStatus.RETRYING).label("retrying"),
-        number(is_above_none(Schedule.faults), Schedule.broken_reason.is_not(None)).label("broken"),
+        _number(*inside, *FAILING).label("failing"),
+        _number(*inside, Schedule.fire_at < late).label("overdue"),
+        _number(*inside, Schedule.key.in_(running), by_itself == ScheduleStatus.RUNNING).label("running"),
+        _number(*inside, is_above_none(Schedule.retry_at), by_itself == ScheduleStatus.RETRYING).label("retrying"),
+        _number(*inside, *BROKEN).label("broken"),
     )
+
+
+def _number(*conditions: ColumnElement[bool]) -> Any:
+    return select(func.count()).select_from(Schedule).where(*conditions).scalar_subquery()
+
+
+# "Above 0" instead of "not NULL", which SQLite takes no index for.
+FAILING = (Schedule.failing_since > 0,)
+BROKEN = (is_above_none(Schedule.faults), Schedule.broken_reason.is_not(None))
 
 
 @lru_cache(maxsize=64)
@@ -139,5 +154,5 @@ def broken(tx: Transaction) -> tuple[int, int]:
 
 
 _BROKEN = select(func.count().label("number"), func.coalesce(func.sum(Schedule.key), 0).label("keys_sum")).where(
-    is_above_none(Schedule.faults), Schedule.broken_reason.is_not(None), Schedule.deleted_at.is_(None)
+    *BROKEN, Schedule.deleted_at.is_(None)
 )

@@ -31,7 +31,8 @@ def get(tx: Transaction, schedule_id: str, scope: Scope, *, lock: bool = False) 
     # SQLite locks no rows: the transaction has the whole file.
     if lock and tx.dialect != "sqlite" and tx.execute(_one(scope, is_lock=True), {"id": schedule_id}).first() is None:
         return None
-    return tx.execute(_one(scope), {"id": schedule_id, "now": tx.now}).first()
+    there = (schedule_id, scope)
+    return tx.seen("schedule", there, lambda: tx.execute(_one(scope), {"id": schedule_id, "now": tx.now}).first())
 
 
 @lru_cache(maxsize=64)
@@ -41,11 +42,16 @@ def _one(scope: Scope, *, is_lock: bool = False) -> Select[Any]:
     return statement.where(Schedule.id == bindparam("id"), visible(scope))
 
 
+@lru_cache(maxsize=64)
+def _key(scope: Scope) -> Select[Any]:
+    return select(Schedule.key).where(Schedule.id == bindparam("id"), visible(scope))
+
+
 def find_key(tx: Transaction, schedule_id: str, scope: Scope) -> int | None:
     """Return the key of the schedule that has this id, else of the one deleted last that had it."""
-    here: int | None = tx.execute(select(Schedule.key).where(Schedule.id == schedule_id, visible(scope))).scalar()
+    here = tx.seen("schedule key", (schedule_id, scope), lambda: tx.execute(_key(scope), {"id": schedule_id}).scalar())
     if here is not None:
-        return here
+        return int(here)
     gone = deleted(tx, schedule_id, scope)
     return None if gone is None else int(gone.key)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import BigInteger, Row, Select, bindparam, func, select
 
 from enschedule_core.actor import Scope
 from enschedule_core.run import RunStatus
@@ -20,21 +21,26 @@ RECENT_STARTS = 200
 
 def hours(tx: Transaction, start: int, end: int) -> list[Row[Any]]:
     """Return hour_at, status, and the sums runs, duration, delay, delayed of all workers, from ``start`` to ``end``."""
-    return list(
-        tx.execute(
-            select(
-                Counter.hour_at,
-                Counter.status,
-                func.sum(Counter.count).label("runs"),
-                func.sum(Counter.duration).label("duration"),
-                func.sum(Counter.delay).label("delay"),
-                func.sum(Counter.delayed).label("delayed"),
-            )
-            .where(Counter.hour_at > EARLIER, Counter.hour_at >= start, Counter.hour_at < end)
-            .group_by(Counter.hour_at, Counter.status)
-            .order_by(Counter.hour_at)
-        )
+    return list(tx.execute(_HOURS, {"start": start, "end": end}))
+
+
+_HOURS = (
+    select(
+        Counter.hour_at,
+        Counter.status,
+        func.sum(Counter.count).label("runs"),
+        func.sum(Counter.duration).label("duration"),
+        func.sum(Counter.delay).label("delay"),
+        func.sum(Counter.delayed).label("delayed"),
     )
+    .where(
+        Counter.hour_at > EARLIER,
+        Counter.hour_at >= bindparam("start", type_=BigInteger),
+        Counter.hour_at < bindparam("end", type_=BigInteger),
+    )
+    .group_by(Counter.hour_at, Counter.status)
+    .order_by(Counter.hour_at)
+)
 
 
 def ends_of(tx: Transaction, schedule_key: int, start: int, end: int, limit: int) -> list[Row[Any]]:
@@ -84,23 +90,31 @@ def skipped_of(tx: Transaction, schedule_key: int, start: int, end: int) -> int:
 
 def queue(tx: Transaction, scope: Scope) -> Row[Any]:
     """Return ``queued`` (runs that could start now), ``oldest`` (the ``not_before`` of the first) and ``running``."""
+    return tx.execute(_queue(scope), {"now": tx.now}).one()
+
+
+@lru_cache(maxsize=64)
+def _queue(scope: Scope) -> Select[Any]:
     inside = () if scope.groups is None else (within(Run.group_id, scope),)
     running = select(func.count()).where(has_status(Run.status, RunStatus.RUNNING), *inside).scalar_subquery()
-    return tx.execute(
-        select(func.count().label("queued"), func.min(Run.not_before).label("oldest"), running.label("running")).where(
-            has_status(Run.status, RunStatus.QUEUED), Run.not_before <= tx.now, *inside
-        )
-    ).one()
+    now = bindparam("now", type_=BigInteger)
+    return select(
+        func.count().label("queued"), func.min(Run.not_before).label("oldest"), running.label("running")
+    ).where(has_status(Run.status, RunStatus.QUEUED), Run.not_before <= now, *inside)
 
 
 def newest_starts(tx: Transaction, since: int) -> list[int]:
     """Return by how many microseconds the newest runs started after they could, for those queued since then."""
+    return [max(int(delay), 0) for delay in tx.execute(_NEWEST_STARTS, {"since": since}).scalars()]
+
+
+def _newest_starts() -> Select[Any]:
     newest = (
         select(Run.started_at, Run.not_before, Run.queued_at).order_by(Run.id.desc()).limit(RECENT_STARTS).subquery()
     )
-    rows = tx.execute(
-        select(newest.c.started_at - newest.c.not_before).where(
-            newest.c.started_at.is_not(None), newest.c.queued_at >= since
-        )
+    return select(newest.c.started_at - newest.c.not_before).where(
+        newest.c.started_at.is_not(None), newest.c.queued_at >= bindparam("since", type_=BigInteger)
     )
-    return [max(int(delay), 0) for delay in rows.scalars()]
+
+
+_NEWEST_STARTS = _newest_starts()

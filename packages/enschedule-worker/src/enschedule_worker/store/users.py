@@ -69,7 +69,8 @@ def other_admins(tx: Transaction, key: int) -> int:
 
 def roles_in_groups(tx: Transaction, user_key: int) -> dict[int, str]:
     """Return the role of an account in each of its groups, by the group's key."""
-    return {row.group_key: row.role for row in tx.execute(_roles_in_groups(), {"user_key": user_key})}
+    found = tx.seen("roles", user_key, lambda: tx.execute(_roles_in_groups(), {"user_key": user_key}).all())
+    return {row.group_key: row.role for row in found}
 
 
 @cache
