@@ -387,6 +387,7 @@ class Schedules:
             "failing": len(failing),
             "overdue": 0,
             "failing_items": copy.deepcopy(failing[:5]),
+            "broken_items": copy.deepcopy([s for s in found if s["status"] == "broken"][:5]),
         } | by_status
 
 

@@ -12,12 +12,13 @@ from engine_kit import ACTOR, NOON, World
 from sqlalchemy import insert
 
 from enschedule_core import triggers
-from enschedule_core.clock import from_micros, parse_instant, to_micros
+from enschedule_core.clock import format_instant, from_micros, parse_instant, to_micros
 from enschedule_worker.service import forecast
 from enschedule_worker.service.day_tally import Kind
 from enschedule_worker.service.days import DAY, HOUR, MINUTE
 from enschedule_worker.service.plans import Plan
 from enschedule_worker.service.tally import Tally as Counted
+from enschedule_worker.store import planned as planned_rows
 from enschedule_worker.store.models.people import Audit
 
 STOCKHOLM = {"timezone": "Europe/Stockholm"}
@@ -167,6 +168,33 @@ def test_a_change_that_was_committed_after_a_later_one_is_seen(world: World) -> 
     world.change("a", paused=True)  # as it would be had its transaction taken longer
     enter(world, 999)
     assert planned(world) == 0
+
+
+def test_the_next_slots_are_the_first_of_all_also_where_some_are_late_or_paused_until_then(world: World) -> None:
+    """However few schedules are looked at first: those that are late come before all, and have no slot for long."""
+    for number in range(60):
+        world.add(f"late-{number}", schedule="every day at 11:00", timezone="UTC", title="late")
+        world.change(f"late-{number}", due_at=NOON - (number + 1) * MINUTE)
+    for number in range(30):
+        world.add(f"soon-{number}", schedule=f"{(number * 7) % 60} * * * *", timezone="UTC", title=f"t{number % 4}")
+    world.add("often", schedule="every minute", title="t1")
+    for number in range(25):
+        world.add(f"rests-{number}", schedule="every 5 minutes", title="t2")
+        world.pause(f"rests-{number}", until=from_micros(NOON + (3 + number) * MINUTE))
+    with world.database.read() as tx:
+        rows = planned_rows.earliest(tx, ACTOR.scope, NOON + 2 * HOUR, 1000)
+    every = sorted(
+        (to_micros(slot), row.title, at, row.id)
+        for at, row in enumerate(rows)
+        for slot in triggers.from_wire(json.loads(row.trigger)).slots_between(
+            from_micros(max(row.goes_on_at, NOON) - 1), from_micros(NOON + 2 * HOUR - 1), 2**31
+        )
+    )
+    assert len(rows) == 116
+    for limit in (0, 1, 5, 40, 300, 2000):
+        found = forecast.forecast(world.database, ACTOR, since=NOON, before=NOON + 2 * HOUR, limit=limit)["items"]
+        expected = [(format_instant(at), id) for at, _, _, id in every[:limit]]
+        assert [(item["at"], item["schedule"]["id"]) for item in found] == expected
 
 
 def enter(world: World, id: int) -> None:

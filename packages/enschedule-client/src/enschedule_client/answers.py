@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from enschedule_core import json_text
 from enschedule_core.errors import EnscheduleError, WorkerUnreachable, from_problem
 
 _EXCERPT_LENGTH = 120
@@ -43,8 +44,8 @@ def read_json(response: httpx.Response, url: str) -> Any:
     """Return the JSON of an answer; anything that is not JSON is a :class:`WorkerUnreachable` that says what it is."""
     try:
         if _media_type(response).endswith("json"):
-            return response.json()
-    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+            return json_text.decode(response.content)
+    except (ValueError, RecursionError):
         pass
     raise _not_a_worker(response, url)
 
@@ -79,7 +80,7 @@ def _json_object(response: httpx.Response) -> Mapping[str, Any] | None:
     if not _media_type(response).endswith("json"):
         return None
     try:
-        body = response.json()
+        body = json_text.decode(response.content)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

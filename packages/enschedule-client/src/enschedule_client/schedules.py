@@ -242,9 +242,9 @@ class Schedules(Resource):
         """Return one page of who changed what, newest first."""
         return cast("Page[HistoryEntry]", self._get(_path(id, "history"), {"limit": limit, "cursor": cursor}))
 
-    def counts(self, **where: Unpack[ScheduleWhere]) -> ScheduleCounts:
-        """Return how many schedules, or of those that match, stand how, and the first that fail."""
-        return cast("ScheduleCounts", self._get("stats/schedules", where))
+    def counts(self, *, limit: int | None = None, **where: Unpack[ScheduleWhere]) -> ScheduleCounts:
+        """Return how many schedules, or of those that match, stand how, and the first ``limit`` (5) in trouble."""
+        return cast("ScheduleCounts", self._get("stats/schedules", {**where, "limit": limit}))
 
     def tags(self, *, limit: int | None = None) -> Page[TagCount]:
         """Return the tags that schedules have, the most used first: up to ``limit`` (200, at most 1,000)."""

@@ -7,6 +7,7 @@ one means something else on every machine.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 FIRST_YEAR, LAST_YEAR = 2, 9998  # datetime knows 1 to 9999: a year is left for zones, and for a slot after the last
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,8 +30,24 @@ def format_instant(instant: datetime | int | None) -> str | None:
     """Return ``2026-03-28T01:00:00Z`` (with microseconds where there are any); ``None`` stays ``None``."""
     if instant is None:
         return None
-    aware = from_micros(instant) if isinstance(instant, int) else instant.astimezone(UTC)
-    return aware.replace(tzinfo=None).isoformat() + "Z"
+    if not isinstance(instant, int):
+        return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    # A list of schedules has thousands: put together from pieces, in a quarter of the time.
+    seconds, micros = divmod(instant, 1_000_000)
+    days, second = divmod(seconds, 86_400)
+    minute, second = divmod(second, 60)
+    fraction = f".{micros:06}" if micros else ""
+    return f"{_date(days)}{_MINUTES[minute]}{_SECONDS[second]}{fraction}Z"
+
+
+_MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440))
+_SECONDS = tuple(f"{second:02}" for second in range(60))
+
+
+@lru_cache(maxsize=4096)
+def _date(days: int) -> str:
+    """Return the date so many days after 1970-01-01."""
+    return (EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def parse_instant(text: str) -> datetime:

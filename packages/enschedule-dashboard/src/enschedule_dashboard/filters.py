@@ -11,6 +11,7 @@ from flask import Flask, g, request, url_for
 from enschedule_core.clock import format_instant
 from enschedule_dashboard import charts, marks, notices, present, session
 from enschedule_dashboard.present import Viewer
+from enschedule_dashboard.templating import kept
 
 
 def viewer() -> Viewer:
@@ -102,6 +103,7 @@ def register(app: Flask) -> None:
         mark_of=marks.mark_of,
         standing_of=marks.standing,
         rail_of=marks.rail,
+        kept=kept,
         usual_of=marks.usual,
         places_of=charts.places,
         schedule_url=schedule_url,

@@ -127,18 +127,25 @@ def places_of(schedule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def rail(schedule: Mapping[str, Any]) -> Rail:
     """Draw the last 30 outcomes of ``schedule``, the run that is going on at the now line, and three planned slots."""
     recent = places_of(schedule)
-    typical = usual(schedule)
+    outcomes = tuple((str(entry.get("status")), entry.get("duration_seconds")) for entry in recent)
+    return _drawn(outcomes, usual(schedule), len(schedule.get("next") or ()))
+
+
+@lru_cache(maxsize=4096)
+def _drawn(recent: tuple[tuple[str, float | None], ...], typical: float | None, planned: int) -> Rail:
+    """Draw status and duration of each place; kept, because most rails are looked at unchanged."""
     pens: dict[str, _Pen] = {}
-    for x, entry in zip(_PLACE_X[PLACES - len(recent) :], recent, strict=True):
-        figure = _figure(entry, typical)
+    for x, (status, duration) in zip(_PLACE_X[PLACES - len(recent) :], recent, strict=True):
+        figure = _figure(status, duration, typical)
         _pen(pens, figure.kind).draw(x, figure)
-    planned = list(schedule.get("next") or ())[: len(_NEXT_X)]
-    for x in _NEXT_X[: len(planned)]:
+    for x in _NEXT_X[:planned]:
         _pen(pens, _PLANNED.kind).draw(x, _PLANNED)
     start = PITCH * (PLACES - len(recent)) if recent else NOW_X
     end = WIDTH if planned else NOW_X
     axis = f"M{start} {AXIS_Y}.5H{end}" if end > start else ""
-    return Rail(tuple((kind, pen.path) for kind, pen in pens.items()), axis, rail_words(recent))
+    return Rail(
+        tuple((kind, pen.path) for kind, pen in pens.items()), axis, rail_words([status for status, _ in recent])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +194,11 @@ def _move(right: float, down: float) -> str:
     return f"m{right:g} {down:g}".replace(" -", "-")
 
 
-def _figure(entry: Mapping[str, Any], typical: float | None) -> _Figure:
+def _figure(status: str, duration: float | None, typical: float | None) -> _Figure:
     """Return the figure of one outcome."""
-    status = entry.get("status")
     if status in _BARS:
-        return _BARS[status][bar_height(entry.get("duration_seconds"), typical)]
-    return _FIGURES.get(str(status), _FLAT)
+        return _BARS[status][bar_height(duration, typical)]
+    return _FIGURES.get(status, _FLAT)
 
 
 _BARS = {
@@ -214,13 +220,13 @@ _FIGURES = {
 """What is always drawn alike."""
 
 
-def rail_words(recent: Sequence[Mapping[str, Any]]) -> str:
+def rail_words(recent: Sequence[str]) -> str:
     """Return a rail in words, the outcomes in their order (``Last 30: 24 succeeded, then 6 failed.``)."""
     if not recent:
         return "No runs yet."
     groups: list[tuple[str, int]] = []
-    for entry in recent:
-        word = mark_of(str(entry.get("status"))).word
+    for status in recent:
+        word = mark_of(status).word
         if groups and groups[-1][0] == word:
             groups[-1] = (word, groups[-1][1] + 1)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g, request
 
 from enschedule_core.errors import EnscheduleError
-from enschedule_core.wire.types import ActorInfo, QueueStats, ScheduleCounts
+from enschedule_core.wire.types import ActorInfo, QueueStats
 from enschedule_dashboard import present, session
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.security import host_name, is_own_name
@@ -33,14 +33,6 @@ class Shell:
     failing: int = 0
     banners: tuple[str, ...] = ()
     paused: str | None = None
-
-
-def counts() -> ScheduleCounts:
-    """Return how many schedules stand how, asked once a request."""
-    if "counts" not in g:
-        g.counts = session.client().schedules.counts()
-    found: ScheduleCounts = g.counts
-    return found
 
 
 def queue() -> QueueStats:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask
 from flask.templating import Environment
+from markupsafe import Markup
 
 _OF_EVERY_DICT = frozenset(dir(dict))
 
@@ -22,6 +25,14 @@ class Templates(Environment):
         if type(obj) is dict and attribute not in _OF_EVERY_DICT:
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         return super().getattr(obj, attribute)
+
+
+def kept(macro: Callable[..., Markup]) -> Callable[..., Markup]:
+    """Return a macro that remembers what it has said: for one that says the same about the same, in a page's thousands.
+
+    What it is given must be hashable, and it may look at nothing else that differs between requests.
+    """
+    return lru_cache(maxsize=4096)(macro)
 
 
 class Pages(Flask):

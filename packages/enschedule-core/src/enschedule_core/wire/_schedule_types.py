@@ -294,7 +294,7 @@ class HistoryEntry(TypedDict):
 
 
 class ScheduleCounts(TypedDict):
-    """How many schedules stand how; ``failing_items`` are the first five, longest failing first."""
+    """How many schedules stand how; the first that fail (longest first) or are broken are ``…_items``."""
 
     total: int
     failing: int
@@ -304,4 +304,5 @@ class ScheduleCounts(TypedDict):
     broken: int
     retrying: int
     failing_items: list[Schedule]
+    broken_items: list[Schedule]
     overdue: int

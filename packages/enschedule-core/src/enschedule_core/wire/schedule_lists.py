@@ -39,6 +39,12 @@ class ScheduleCountQuery(ScheduleWhere):
     failing = FlagField()
 
 
+class ScheduleStatsQuery(ScheduleCountQuery):
+    """Which schedules are counted, and how many of those that fail or are broken are shown."""
+
+    limit = fields.Integer(load_default=5, validate=validate.Range(0, 50, error="Must be from 0 to 50."))
+
+
 class ScheduleQuery(PageQuery, ScheduleCountQuery):
     """Which schedules, in which order, and in which groups."""
 

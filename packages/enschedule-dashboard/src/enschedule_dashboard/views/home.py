@@ -50,18 +50,18 @@ def index() -> str:
     """Show the health sentence, the day, and what needs somebody."""
     ask = client()
     first, _, end = charts.hour_range(viewer())
-    counts, queue = shell.counts(), shell.queue()
+    counts, queue = ask.schedules.counts(), shell.queue()
     stats = ask.stats.runs(from_=format_instant(first), to=format_instant(end), bucket_seconds=3600)
     forecast = ask.forecast(from_=format_instant(viewer().now), to=format_instant(end), limit=40)
     workers = ask.workers.list()["items"]
     queued = ask.runs.list(status="queued", limit=50)["items"]
-    running = ask.runs.list(status="running", limit=50)["items"]
+    running = ask.runs.list(status="running", limit=50)["items"] if queue["running"] else []
     busy = ask.schedules.list(status="running", limit=50)["items"] if running else []
     state = health.State(
         counts=counts,
         queue=queue,
         waiting=ask.schedules.list(status="waiting", limit=5)["items"] if counts["waiting"] else (),
-        broken=ask.schedules.list(status="broken", limit=5)["items"] if counts["broken"] else (),
+        broken=counts.get("broken_items", ()),
         workers=workers,
         next=forecast["items"][0] if forecast["items"] else None,
         paused=ask.pause.get() if queue["pause"] else None,

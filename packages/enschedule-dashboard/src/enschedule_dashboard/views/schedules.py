@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.errors import InvalidInput
 from enschedule_core.wire.types import Schedule, ScheduleCounts, SchedulePage
-from enschedule_dashboard import listing, present, search, shell
+from enschedule_dashboard import listing, present, search
 from enschedule_dashboard.filters import first_line, here, viewer
 from enschedule_dashboard.marks import mark_of, places_of
 from enschedule_dashboard.present import Viewer
@@ -24,6 +24,7 @@ blueprint = Blueprint("schedules", __name__)
 
 LIMIT = 50
 GROUPED_LIMIT = 200
+EVERYTHING = search.Search("", {})
 GROUPINGS = {"tag": "tag", "handler": "handler"}
 
 
@@ -35,9 +36,10 @@ def index() -> str | tuple[str, int]:
     cursor = request.args.get("cursor") or None
     by = request.args.get("by", "") if request.args.get("by") in GROUPINGS else ""
     found, wrong = _ask(wanted, sort, cursor, by)
-    counts = shell.counts()
     who = viewer()
-    matching = counts if wrong else counts_of(wanted.without("status"))
+    rest = wanted.without("status")
+    matching = counts_of(EVERYTHING if wrong else rest)
+    everything = matching if wrong or not rest.text or found["items"] else counts_of(EVERYTHING)
     page = render_template(
         "schedules.html",
         schedules=found["items"],
@@ -53,9 +55,9 @@ def index() -> str | tuple[str, int]:
         kept={"sort": None if sort == listing.DEFAULT_SORT else sort, "by": by or None},
         segments=segments(matching, wanted, by=by or None, sort=None if sort == listing.DEFAULT_SORT else sort),
         matching=matching["total"],
-        sentence=sentence(counts),
+        sentence=sentence(matching, matched=bool(rest.text) and not wrong),
         next_run=lambda schedule: next_run(schedule, who),
-        total=counts["total"],
+        total=everything["total"],
         views=saved.menu("schedules", here()),
         whole=not cursor and not found["next_cursor"],
     )
@@ -91,9 +93,9 @@ class Group:
         return f"@{quote(self.filter[1])}" if self.filter and self.filter[0] == "tag" else ""
 
 
-def counts_of(rest: search.Search) -> ScheduleCounts:
-    """Return how the schedules stand that match; of a search for all of them, what the page knows already."""
-    return client().schedules.counts(**listing.schedules_where(rest)) if rest.text else shell.counts()
+def counts_of(wanted: search.Search) -> ScheduleCounts:
+    """Return how the schedules stand that match."""
+    return client().schedules.counts(**listing.schedules_where(wanted), limit=0)
 
 
 def grouped(page: SchedulePage, by: str) -> list[Group]:
@@ -142,12 +144,17 @@ def _count(counts: ScheduleCounts, status: str) -> int:
     return int(found)
 
 
-def sentence(counts: ScheduleCounts) -> str:
-    """Return the line under the title (``42, of which 1 failing, 2 running, 1 waiting for a worker, 2 paused``)."""
+def sentence(counts: ScheduleCounts, *, matched: bool = False) -> str:
+    """Return the line under the title (``42, of which 1 failing, 2 running, 1 waiting for a worker, 2 paused``).
+
+    Of a search it is about what has been ``matched`` (``8 match, of which 1 failing``).
+    """
     words = {"waiting": "waiting for a worker"}
     found = {status: _count(counts, status) for status in listing.STATUSES}
     parts = [f"{count:,} {words.get(status, status)}" for status, count in found.items() if count]
-    total = present.number(counts["total"])
+    total = present.number(counts["total"]) + (f" match{'es' if counts['total'] == 1 else ''}" if matched else "")
+    if not counts["total"]:
+        return total
     return f"{total}, of which {', '.join(parts)}" if parts else f"{total}, none of them failing or waiting"
 
 

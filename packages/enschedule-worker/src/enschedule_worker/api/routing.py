@@ -8,11 +8,12 @@ from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
-from flask import Response, g, jsonify, request
+from flask import Response, g, request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.routing import UnicodeConverter
 
+from enschedule_core import json_text
 from enschedule_core.actor import Permission
 from enschedule_core.errors import EnscheduleError, Forbidden, NotFound, ReadOnly
 from enschedule_core.wire.common import field_errors, invalid
@@ -140,8 +141,8 @@ class Blueprint(flask_smorest.Blueprint):
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON answer."""
-    response = jsonify(body)
-    response.status_code = status
+    text = json_text.encode(body) + b"\n"  # a terminal goes on in the next line
+    response = Response(text, status, mimetype="application/json")
     response.headers.update(headers or {})
     return response
 

@@ -11,7 +11,7 @@ from enschedule_core.actor import Permission
 from enschedule_core.clock import to_micros
 from enschedule_core.wire import answers
 from enschedule_core.wire.runs import ForecastQuery, RunStatsQuery
-from enschedule_core.wire.schedule_lists import ScheduleCountQuery, TagQuery
+from enschedule_core.wire.schedule_lists import ScheduleStatsQuery, TagQuery
 from enschedule_worker.api import filters
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.problems import at
@@ -36,11 +36,12 @@ def _micros(instant: datetime) -> int:
 
 @blueprint.route("/stats/schedules", methods=["GET"])
 @blueprint.needs(Permission.READ)
-@blueprint.arguments(ScheduleCountQuery, location="query")
+@blueprint.arguments(ScheduleStatsQuery, location="query")
 @blueprint.alt_response(200, schema=answers.ScheduleStats)
 def schedule_stats(query: dict[str, Any]) -> Response:
-    """Count schedules, or those that match, by how they stand."""
-    return answer(stats.of_schedules(context().database, actor(), filters.of_schedules(query)))
+    """Count schedules, or those that match, by how they stand; ``limit`` of those that fail or are broken are shown."""
+    wanted = filters.of_schedules(query)
+    return answer(stats.of_schedules(context().database, actor(), wanted, limit=query["limit"]))
 
 
 @blueprint.route("/tags", methods=["GET"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row
 
-from enschedule_core.actor import Actor
+from enschedule_core.actor import Actor, Scope
 from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_worker.service import days, plans
 from enschedule_worker.service.access import reading
@@ -17,10 +18,13 @@ from enschedule_worker.service.days import DAY, HOUR
 from enschedule_worker.service.present import readable_trigger, ref
 from enschedule_worker.service.tally import Tally
 from enschedule_worker.store import halt, planned
-from enschedule_worker.store.database import Database
+from enschedule_worker.store.database import Database, Transaction
 
 HORIZON = 12 * HOUR
 LONGEST = 32 * DAY
+MORE = 20
+Slot: TypeAlias = tuple[int, str, int, Row[Any]]
+"""A slot: its instant, and what orders it among those of the same, title and place; the schedule."""
 
 
 def forecast(
@@ -48,19 +52,13 @@ def forecast(
         pause = halt.current(tx)
         if pause is not None:  # its slots are skipped
             start = end if pause.until is None else min(max(start, pause.until), end)
-        # The first slots from now on belong to the schedules that go on first; some more, as pauses end between.
-        first = planned.earliest(tx, actor.scope, end, limit + 200 if start <= now else plans.MOST)
+        upcoming = _first(tx, actor.scope, start, end, limit)
         plan = plans.plan(database, tx, actor.scope, end)
         tally = Tally(plan, start, end, offset)
         minutes = tally.fullest(fullest) if fullest else []
-        names = planned.names(tx, {key for _, _, keys in minutes for key in keys})
-    if start > now:  # most of so many have no slot in what is mostly a short time
-        first = [row for row in first if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
-    upcoming = heapq.merge(*(_slots(at, row, start, end) for at, row in enumerate(first)), key=lambda found: found[:3])
+        names = planned.names(tx, {key for _, _, keys in minutes for key in keys}) if minutes else {}
     return {
-        "items": [
-            {"at": format_instant(at), "schedule": ref(row.id, row.title)} for at, _, _, row in islice(upcoming, limit)
-        ],
+        "items": [{"at": format_instant(at), "schedule": ref(row.id, row.title)} for at, _, _, row in upcoming],
         "buckets": [{"at": format_instant(at), "count": count} for at, count in tally.hours()],
         "fullest": [
             {
@@ -74,8 +72,49 @@ def forecast(
     }
 
 
-def _slots(order: int, row: Row[Any], start: int, end: int) -> Iterator[tuple[int, str, int, Row[Any]]]:
-    """Yield the slots of a schedule from ``start`` until before ``end``, with what orders it among others."""
+def _first(tx: Transaction, scope: Scope, start: int, end: int, limit: int) -> list[Slot]:
+    """Return the first ``limit`` slots from ``start`` until before ``end``."""
+    if start > tx.now:  # most of so many have no slot in what is mostly a short time
+        rows = planned.earliest(tx, scope, end, plans.MOST)
+        rows = [row for row in rows if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
+        return list(islice(_merged(rows, start, end), limit))
+    # From now on they belong to the schedules that go on first, and to some more where one is late, or its pause ends.
+    number = limit + MORE
+    while True:
+        rows = planned.earliest(tx, scope, end, number)
+        found = list(islice(_merged(rows, start, end), limit))
+        is_reached = len(found) == limit and (not found or found[-1][0] <= rows[-1].goes_on_at)
+        if is_reached or len(rows) < number or number >= plans.MOST:
+            return found
+        number = min(8 * number, plans.MOST)
+
+
+def _merged(rows: Sequence[Row[Any]], start: int, end: int) -> Iterator[Slot]:
+    """Yield the slots of all, the earliest first; ``rows`` are in the order in which they go on.
+
+    The slots of a schedule are worked out once nothing comes before it goes on.
+    """
+    waiting = deque(enumerate(rows))
+    heap: list[tuple[Slot, Iterator[Slot]]] = []
+    while True:
+        while waiting and (not heap or waiting[0][1].goes_on_at <= heap[0][0][0]):
+            slots = _slots(*waiting.popleft(), start, end)
+            first = next(slots, None)
+            if first is not None:
+                heapq.heappush(heap, (first, slots))
+        if not heap:
+            return
+        slot, slots = heap[0]
+        yield slot
+        following = next(slots, None)
+        if following is None:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, (following, slots))
+
+
+def _slots(order: int, row: Row[Any], start: int, end: int) -> Iterator[Slot]:
+    """Yield the slots of a schedule from ``start`` until before ``end``."""
     trigger = readable_trigger(row.trigger)
     if trigger is None:
         return

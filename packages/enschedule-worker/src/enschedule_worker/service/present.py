@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable
 from functools import lru_cache
@@ -15,6 +14,7 @@ from sqlalchemy import Row
 from enschedule_core import secret
 from enschedule_core.clock import format_instant, from_micros, to_micros
 from enschedule_core.errors import EnscheduleError
+from enschedule_core.json_text import decode
 from enschedule_core.run import RunStatus
 from enschedule_core.schedule import NOTIFY_NOBODY, Policies
 from enschedule_core.triggers import Trigger
@@ -44,7 +44,7 @@ def readable_trigger(text: str) -> Trigger | None:
 
 @lru_cache(maxsize=4096)
 def _trigger_wire(text: str) -> dict[str, Any]:
-    return {**json.loads(text), "description": _described(readable_trigger(text))}
+    return {**decode(text), "description": _described(readable_trigger(text))}
 
 
 def _described(trigger: Trigger | None) -> str:
@@ -67,13 +67,19 @@ def coming(row: Row[Any], count: int) -> list[int]:
         return []
     if trigger.max_runs is not None:
         count = min(count, max(trigger.max_runs - row.slots_fired, 0))
-    found = [row.due_at][:count]
+    return [row.due_at, *_following(row.trigger, row.due_at, count - 1)][:count]
+
+
+@lru_cache(maxsize=4096)
+def _following(trigger: str, slot: int, count: int) -> tuple[int, ...]:
+    """Return at most ``count`` slots after ``slot``; kept, because they stay the same until it has come."""
+    found: list[int] = []
     while len(found) < count:
-        following = trigger.next_after(from_micros(found[-1]))
+        following = trigger_of(trigger).next_after(from_micros(found[-1] if found else slot))
         if following is None:
             break
         found.append(to_micros(following))
-    return found
+    return tuple(found)
 
 
 def slots_since(row: Row[Any], now: int) -> int | None:
@@ -94,13 +100,13 @@ def definition(row: Row[Any]) -> dict[str, Any]:
         "title": row.title,
         "description": row.description,
         "handler": {"id": row.handler_id, "version": row.handler_version},
-        "data": json.loads(row.data),
-        "trigger": json.loads(row.trigger),
+        "data": decode(row.data),
+        "trigger": decode(row.trigger),
         **_DEFAULTS,  # of a policy that is younger than the row
-        **json.loads(row.policies),
+        **decode(row.policies),
         **({} if row.notify_address is None else {"notify": row.notify_address}),
-        "tags": json.loads(row.tags),
-        "env": {} if row.env is None else json.loads(row.env),
+        "tags": decode(row.tags),
+        "env": {} if row.env is None else decode(row.env),
         "runbook": row.runbook,
         "managed_by": row.managed_by,
     }
@@ -181,7 +187,7 @@ def _last_run(row: Row[Any]) -> dict[str, Any] | None:
     }
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=2_000)
 def _places(text: str) -> tuple[list[dict[str, Any]], float | None]:
     """Return the rail from its stored form, and what is usual; kept, because most rails are asked for unchanged.
 
@@ -224,7 +230,7 @@ def run(row: Row[Any]) -> dict[str, Any]:
         "status": row.status,
         "outcome": _outcome(row),
         "attempt": row.attempt,
-        "max_attempts": json.loads(row.retry).get("max_attempts", 1) if row.retry else 1,
+        "max_attempts": decode(row.retry).get("max_attempts", 1) if row.retry else 1,
         "retry_of": row.retry_of,
         "origin": {"kind": row.origin_kind, "actor": row.origin_actor},
         "slot_at": format_instant(row.slot_at),
@@ -264,8 +270,8 @@ def run_detail(row: Row[Any], attempts: Iterable[Row[Any]]) -> dict[str, Any]:
     following = next(islice(waiting, 1), None)
     return {
         **wire,
-        "data": {} if row.data is None else secret.shown(json.loads(row.data)),
-        "result": None if row.result is None else json.loads(row.result),
+        "data": {} if row.data is None else secret.shown(decode(row.data)),
+        "result": None if row.result is None else decode(row.result),
         "attempts": [attempt(one) for one in chain],
         "retry_at": None if following is None else format_instant(following.not_before),
         "note": row.note,

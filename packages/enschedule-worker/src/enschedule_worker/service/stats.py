@@ -18,7 +18,6 @@ from enschedule_worker.store import census, halt, schedule_counts, schedule_list
 from enschedule_worker.store.database import Database, Transaction
 
 OVERDUE_SECONDS = 10
-FAILING_SHOWN = 5
 ENDS_READ = 50_000
 SIZE_SECONDS = 60.0
 _MICROS = 1_000_000
@@ -32,14 +31,15 @@ def of_tags(database: Database, actor: Actor, limit: int) -> list[dict[str, Any]
 
 
 def of_schedules(
-    database: Database, actor: Actor, filters: schedule_lists.Filters = schedule_lists.EVERY
+    database: Database, actor: Actor, filters: schedule_lists.Filters = schedule_lists.EVERY, *, limit: int = 5
 ) -> dict[str, Any]:
-    """Return how many schedules match, and how many of them need somebody."""
+    """Return how many schedules match, how many of them need somebody, and the first ``limit`` of those."""
     with reading(database, actor) as tx:
         late = tx.now - OVERDUE_SECONDS * _MICROS
         where = schedule_lists.conditions(tx, filters)
         counts = schedule_counts.counts(tx, actor.scope, where, overdue_before=late)
-        failing = schedule_lists.failing(tx, actor.scope, where, FAILING_SHOWN)
+        failing = schedule_lists.failing(tx, actor.scope, where, limit) if limit and counts.failing else []
+        broken = schedule_lists.broken(tx, actor.scope, where, limit) if limit and counts.broken else []
         halted = halt.current(tx) is not None
     return {
         "total": counts.total,
@@ -50,6 +50,7 @@ def of_schedules(
         "broken": counts.broken,
         "retrying": counts.retrying,
         "failing_items": [present.schedule(row) for row in failing],
+        "broken_items": [present.schedule(row) for row in broken],
         "overdue": 0 if halted else counts.overdue,  # while everything is paused nothing is late
     }
 

@@ -16,10 +16,11 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from enschedule_core.run import OPEN, TERMINAL, RunStatus
 from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.matching import contains, is_one_of
 from enschedule_worker.store.models.runs import Run
 from enschedule_worker.store.models.schedules import Schedule, ScheduleTag
 from enschedule_worker.store.models.status import has_status
-from enschedule_worker.store.schedule_lists import MANY, contains, is_of_group, named
+from enschedule_worker.store.schedule_lists import MANY, is_of_group, named
 
 _SLACK = 3_600_000_000  # µs: ids are given in the order of queueing, but for transactions that overlap and clocks
 _STEPS = 60
@@ -64,7 +65,7 @@ def ways(tx: Transaction, filters: RunFilters) -> list[Way]:
         else:
             keys = tagged if keys is None else keys & tagged
     if keys is not None:
-        common.append(Run.schedule_key.in_(sorted(keys)))
+        common.append(is_one_of(Run.schedule_key, keys))
     if keys == set():
         return []
     if not filters.q:
@@ -75,7 +76,7 @@ def ways(tx: Transaction, filters: RunFilters) -> list[Way]:
     told = [status for status in _TOLD if status in (filters.statuses or _TOLD)]
     found = _by_status([*common, contains(Run.message, filters.q)], told) if told else []
     if said:
-        found += _by_status([*common, Run.schedule_key.in_(sorted(said))], filters.statuses)
+        found += _by_status([*common, is_one_of(Run.schedule_key, said)], filters.statuses)
     return found
 
 

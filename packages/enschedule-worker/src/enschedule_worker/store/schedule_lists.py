@@ -30,6 +30,7 @@ from enschedule_core.run import RunStatus
 from enschedule_core.schedule import ScheduleStatus
 from enschedule_worker.store import bindings, census
 from enschedule_worker.store.database import Transaction
+from enschedule_worker.store.matching import contains, is_one_of
 from enschedule_worker.store.models.people import Group
 from enschedule_worker.store.models.runs import Run
 from enschedule_worker.store.models.schedules import Schedule, ScheduleTag, is_above_none
@@ -65,11 +66,6 @@ SORTS: Mapping[str, ColumnElement[Any] | Any] = {
 }
 
 
-def contains(column: Any, text: str) -> ColumnElement[bool]:
-    """Return the SQL condition that ``text`` is in a column, whatever the case of ASCII letters."""
-    return func.lower(column).contains(text.lower(), autoescape=True)
-
-
 def is_of_group(column: Any, group: str) -> ColumnElement[bool]:
     """Return the SQL condition that a column of group keys has that of the group with this id."""
     found: ColumnElement[bool] = column == select(Group.key).where(Group.id == group).scalar_subquery()
@@ -81,6 +77,10 @@ def named(tx: Transaction, text: str) -> set[int] | None:
 
     ``None`` for more than :data:`MANY`, and where a handler has it: then there is nothing to be gained by a list.
     """
+    return tx.seen("named", text, lambda: _named(tx, text))
+
+
+def _named(tx: Transaction, text: str) -> set[int] | None:
     if tx.execute(select(Handler.id).where(contains(Handler.id, text)).limit(1)).first() is not None:
         return None
     named_so = or_(contains(Schedule.id, text), contains(Schedule.title, text))  # one index has both
@@ -95,7 +95,7 @@ def conditions(tx: Transaction, filters: Filters) -> list[ColumnElement[bool]]:
         keys = named(tx, filters.q)
         columns = (Schedule.id, Schedule.title, Schedule.handler_id)
         said = (contains(column, filters.q) for column in columns)
-        found.append(or_(*said) if keys is None else Schedule.key.in_(sorted(keys)))
+        found.append(or_(*said) if keys is None else is_one_of(Schedule.key, keys))
     if filters.statuses:
         found.append(_has_status(filters.statuses))
     if filters.handler_id is not None:
@@ -143,14 +143,15 @@ def _has_handler(tx: Transaction, handler_id: str) -> ColumnElement[bool]:
     Then the first of them are soon found in the order of the list, while all of them would have to be sorted.
     """
     same = Schedule.handler_id == handler_id
-    some = tx.execute(select(Schedule.key).where(same).limit(MANY + 1)).all()
+    some = tx.seen("handled", handler_id, lambda: tx.execute(select(Schedule.key).where(same).limit(MANY + 1)).all())
     return same if len(some) <= MANY else func.coalesce(Schedule.handler_id, "") == handler_id
 
 
 def _is_paused(tx: Transaction) -> ColumnElement[bool]:
     """Return the condition that a schedule is paused; if few are, by their keys, which are soon sorted."""
-    some = tx.execute(select(Schedule.key).where(Schedule.paused == true()).limit(MANY + 1)).scalars().all()
-    return Schedule.key.in_(some) if len(some) <= MANY else Schedule.paused == true()
+    is_paused = Schedule.paused == true()
+    some = tx.seen("paused", None, lambda: tx.execute(select(Schedule.key).where(is_paused).limit(MANY + 1)).all())
+    return is_one_of(Schedule.key, (row.key for row in some)) if len(some) <= MANY else is_paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,19 @@ def failing(tx: Transaction, scope: Scope, where: Sequence[ColumnElement[bool]],
     return list(tx.execute(statement.where(*where) if where else statement, {"now": tx.now}))
 
 
+def broken(tx: Transaction, scope: Scope, where: Sequence[ColumnElement[bool]], limit: int) -> list[Row[Any]]:
+    """Return the whole rows of schedules that are broken and fulfil ``where``, by title."""
+    statement = _broken(scope, limit)
+    return list(tx.execute(statement.where(*where) if where else statement, {"now": tx.now}))
+
+
 @lru_cache(maxsize=64)
 def _failing(scope: Scope, limit: int) -> Select[Any]:
     chosen = whole().where(visible(scope), Schedule.failing_since.is_not(None))
     return chosen.order_by(Schedule.failing_since, Schedule.key).limit(limit)
+
+
+@lru_cache(maxsize=64)
+def _broken(scope: Scope, limit: int) -> Select[Any]:
+    chosen = whole().where(visible(scope), is_above_none(Schedule.faults), Schedule.broken_reason.is_not(None))
+    return chosen.order_by(Schedule.title, Schedule.key).limit(limit)
