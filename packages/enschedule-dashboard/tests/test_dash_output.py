@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fake_data import NOW
 
-from enschedule_dashboard.output import Row, rows, since, stamps
+from enschedule_dashboard.output import Row, rows, since, times
 from enschedule_dashboard.present import Viewer
 
 VIEWER = Viewer(NOW, ZoneInfo("Europe/Stockholm"))
@@ -72,9 +72,21 @@ def test_the_first_error_and_what_was_left_out_are_told() -> None:
 
 def test_a_repeated_second_is_left_out() -> None:
     start = NOW.replace(hour=13, minute=32, second=2, microsecond=114_000)
-    found = [Row(n, n, start + timedelta(seconds=plus), "stdout", ()) for n, plus in enumerate((0, 0.006, 0.887), 1)]
-    assert stamps(found, VIEWER) == ["14:32:02.114", ".120", "14:32:03.001"]
-    assert stamps(found, VIEWER, start) == ["+0.000", "+0.006", "+0.887"]
+    after = (0, 0.006, 0.006, 0.887, 0.887)
+    found = [Row(n, n, start + timedelta(seconds=plus), "stdout", ()) for n, plus in enumerate(after, 1)]
+    shown = [time.shown for time in times(found, VIEWER, start)]
+    assert shown == ["14:32:02.114", ".120", ".120", "14:32:03.001", ".001"]
+    shown = [time.shown for time in times(found, VIEWER, start, since_start=True)]
+    assert shown == ["+0.000", "+0.006", "+0.006", "+0.887", "+0.887"]
+
+
+def test_a_line_says_its_time_in_words_and_for_machines() -> None:
+    start = NOW.replace(hour=13, minute=32, second=2, microsecond=114_000)
+    (time,) = times([Row(1, 1, start + timedelta(seconds=2), "stdout", ())], VIEWER, start)
+    assert time.exact.endswith("14:32:04.114, Europe/Stockholm, +2.000 since the start")
+    assert time.wire == "2026-11-23T13:32:04.114+00:00"
+    (time,) = times([Row(1, 1, start, "stdout", ())], VIEWER, None)
+    assert time.exact.endswith("14:32:02.114, Europe/Stockholm")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def test_counts_are_of_those_that_match(shop: Any) -> None:
     assert (found["total"], found["paused"]) == (2, 1)
     assert shop.ok("GET", "stats/schedules?tag=a&paused=false")["total"] == 1
     assert shop.ok("GET", "stats/schedules?q=plain&status=failing")["total"] == 0
-    assert shop.field("GET", "stats/schedules?limit=1")["field"] == "limit"
+    assert shop.ok("GET", "stats/schedules?limit=0")["failing_items"] == []
+    assert shop.field("GET", "stats/schedules?limit=51")["field"] == "limit"
+    assert shop.field("GET", "stats/schedules?sort=title")["field"] == "sort"
 
 
 def test_tags_are_listed_by_how_many_have_them(shop: Any) -> None:

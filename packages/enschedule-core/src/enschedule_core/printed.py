@@ -33,6 +33,8 @@ _CARRIED_MAX = 200
 
 def clean(text: str) -> str:
     """Return ``text`` without control characters and without marks that reorder it; tabs stay."""
+    if text.isprintable():  # as most is
+        return text
     text = _SURROGATES.sub("\ufffd", _DROPPED.sub("", text))
     return _SEPARATORS.sub(" ", text)
 

@@ -103,25 +103,34 @@ def since(start: datetime | None, at: datetime) -> str:
     return f"+{hours}:{minutes:02d}:{seconds}" if hours else f"+{minutes}:{seconds}"
 
 
-def stamps(found: Iterable[Row], viewer: Viewer, start: datetime | None = None) -> list[str]:
-    """Return the time column: the time of day, without the second where the line before has the same one.
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a line was printed: as its column says it, in words, and for machines."""
 
-    With ``start``, the time since then instead.
+    shown: str
+    exact: str
+    wire: str
+
+
+def times(found: Iterable[Row], viewer: Viewer, start: datetime | None, *, since_start: bool = False) -> list[Times]:
+    """Return the times of lines: the time of day, without the second where the line before has the same one.
+
+    With ``since_start``, the time since ``start`` instead, when the run began. Lines of one chunk have one time.
     """
-    written, second = [], ""
+    told, second = [], ""
+    at, said = None, Times("", "", "")
     for row in found:
-        if start is not None:
-            written.append(since(start, row.at))
-            continue
-        local = viewer.local(row.at)
-        clock = f"{local:%H:%M:%S}"
-        fraction = f".{local.microsecond // 1000:03d}"
-        written.append(fraction if clock == second else clock + fraction)
-        second = clock
-    return written
-
-
-def exact(row: Row, viewer: Viewer, start: datetime | None) -> str:
-    """Return both times of a line in words, for who points at one."""
-    after = since(start, row.at)
-    return present.exact(row.at, viewer) + (f", {after} since the start" if after else "")
+        if row.at != at:
+            at = row.at
+            local, after = viewer.local(at), since(start, at)
+            clock, fraction = f"{local:%H:%M:%S}", f".{local.microsecond // 1000:03d}"
+            shown = after if since_start else fraction if clock == second else clock + fraction
+            second = clock
+            exact = present.exact(at, viewer) + (f", {after} since the start" if after else "")
+            said = Times(shown, exact, at.isoformat(timespec="milliseconds"))
+            told.append(said)
+            if not since_start:
+                said = Times(fraction, exact, said.wire)
+        else:
+            told.append(said)
+    return told

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from enschedule_core.clock import parse_instant
@@ -43,7 +44,10 @@ def place(zone_name: str) -> str:
 
 def as_instant(value: str | datetime) -> datetime:
     """Return an aware instant from the wire form (``…Z``) or from a datetime, unchanged."""
-    return value if isinstance(value, datetime) else parse_instant(value)
+    return value if isinstance(value, datetime) else _parsed(value)
+
+
+_parsed = lru_cache(maxsize=8192)(parse_instant)  # a page says the same instant in several ways
 
 
 def number(value: float | None) -> str:

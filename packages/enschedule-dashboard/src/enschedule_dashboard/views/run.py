@@ -14,7 +14,7 @@ from enschedule_core.wire.types import Attempt, OutputLines, RunDetail, Schedule
 from enschedule_dashboard import data_notes, forms, present, strips, tracebacks, voices
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.notices import say
-from enschedule_dashboard.output import Row, exact, rows, stamps
+from enschedule_dashboard.output import Row, Times, rows, times
 from enschedule_dashboard.present import plural, size
 from enschedule_dashboard.session import back, client, once
 from enschedule_dashboard.views.run_output import MOST_HITS, stream, wanted, whole
@@ -30,8 +30,7 @@ class Output:
     """The lines that a page has, and what leads to others: query strings of the page's own address."""
 
     rows: list[Row]
-    times: list[str]
-    exact: list[str]
+    times: list[Times]
     page: OutputLines
     first: int = 1
     links: dict[str, str] = field(default_factory=dict)
@@ -39,9 +38,9 @@ class Output:
     start: int = 0
 
     @property
-    def stamped(self) -> Iterator[tuple[Row, str, str]]:
-        """Return each line with its time as the column has it, and in words."""
-        return zip(self.rows, self.times, self.exact, strict=True)
+    def timed(self) -> Iterator[tuple[Row, Times]]:
+        """Return each line with its times."""
+        return zip(self.rows, self.times, strict=True)
 
     @property
     def last(self) -> int:
@@ -128,12 +127,9 @@ def _output(run: RunDetail) -> Output:
     drawn = rows(page, find)
     first = drawn[0].position if drawn else 1
     start = present.as_instant(run["started_at"]) if run["started_at"] else None
-    shown = start if request.args.get("times") == "start" else None
-    who = viewer()
     return Output(
         rows=drawn,
-        times=stamps(drawn, who, shown),
-        exact=[exact(row, who, start) for row in drawn],
+        times=times(drawn, viewer(), start, since_start=request.args.get("times") == "start"),
         page=page,
         first=first,
         links=_links(first, drawn[-1].position if drawn else 0, page, hits["positions"] if hits else []),

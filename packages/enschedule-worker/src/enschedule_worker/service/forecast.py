@@ -22,7 +22,7 @@ from enschedule_worker.store.database import Database, Transaction
 
 HORIZON = 12 * HOUR
 LONGEST = 32 * DAY
-MORE = 20
+MORE = (20, 200)
 Slot: TypeAlias = tuple[int, str, int, Row[Any]]
 """A slot: its instant, and what orders it among those of the same, title and place; the schedule."""
 
@@ -79,14 +79,15 @@ def _first(tx: Transaction, scope: Scope, start: int, end: int, limit: int) -> l
         rows = [row for row in rows if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
         return list(islice(_merged(rows, start, end), limit))
     # From now on they belong to the schedules that go on first, and to some more where one is late, or its pause ends.
-    number = limit + MORE
-    while True:
-        rows = planned.earliest(tx, scope, end, number)
+    # Where no worker has run anything for long, all are late: then a slot of one further behind may be left out.
+    found: list[Slot] = []
+    for more in MORE:
+        rows = planned.earliest(tx, scope, end, limit + more)
         found = list(islice(_merged(rows, start, end), limit))
         is_reached = len(found) == limit and (not found or found[-1][0] <= rows[-1].goes_on_at)
-        if is_reached or len(rows) < number or number >= plans.MOST:
-            return found
-        number = min(8 * number, plans.MOST)
+        if is_reached or len(rows) < limit + more:
+            break
+    return found
 
 
 def _merged(rows: Sequence[Row[Any]], start: int, end: int) -> Iterator[Slot]:

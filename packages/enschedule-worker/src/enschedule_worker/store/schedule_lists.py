@@ -141,8 +141,11 @@ def _has_handler(tx: Transaction, handler_id: str) -> ColumnElement[bool]:
     """Return the condition that a schedule has a handler; if many have, one that no index is taken for.
 
     Then the first of them are soon found in the order of the list, while all of them would have to be sorted.
+    PostgreSQL knows from its statistics, and what a function returns would mislead it.
     """
     same = Schedule.handler_id == handler_id
+    if tx.dialect == "postgresql":
+        return same
     some = tx.seen("handled", handler_id, lambda: tx.execute(select(Schedule.key).where(same).limit(MANY + 1)).all())
     return same if len(some) <= MANY else func.coalesce(Schedule.handler_id, "") == handler_id
 

@@ -17,6 +17,7 @@ from enschedule_worker.store.clock import SQLITE_FUNCTION, sqlite_now
 WRITES, GLANCES = "enschedule_writes", "enschedule_glances"
 """Options of a connection whose transaction may write, or is one of a few SELECTs between two that may."""
 _PATIENCE = "enschedule_patience"
+LOWER_FUNCTION = "enschedule_lower"
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 PATIENCE_SECONDS = 30.0
 AGAIN = "Try again in a few seconds."
@@ -71,6 +72,7 @@ def prepare(engine: Engine) -> None:
     def connected(raw: Any, _: object) -> None:
         raw.isolation_level = None  # the driver's own BEGIN comes too late and is always deferred
         raw.create_function(SQLITE_FUNCTION, 0, sqlite_now)
+        raw.create_function(LOWER_FUNCTION, 1, _lower, deterministic=True)
         cursor = raw.cursor()
         _switch_to_wal(cursor)
         for pragma in (
@@ -98,6 +100,10 @@ def prepare(engine: Engine) -> None:
             _begin_writing(connection)
         else:
             connection.exec_driver_sql("BEGIN")
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
