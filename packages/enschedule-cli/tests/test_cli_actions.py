@@ -103,6 +103,21 @@ def test_pause_and_resume(terminal, schedule):
     assert terminal("pause", schedule, "--until", "tomorrow").exit_code == 2
 
 
+def test_of_two_who_pause_a_schedule_the_second_is_told_and_replaces_only_when_told(terminal, schedule):
+    terminal.ok("pause", schedule, "--reason", "moving")
+    assert terminal.ok("pause", schedule, "--reason", "moving") == f"{schedule}: paused\n"
+    with terminal.client() as client:
+        other = client.schedules.create({"id": f"{schedule}-beside", "handler": "log-job", "data": {"message": "hi"}})["id"]
+    done = terminal("pause", schedule, other, "--reason", "an upgrade", "--until", "2100-01-01T00:00:00Z")
+    assert (done.exit_code, done.stdout) == (1, f"{other}: paused until 2100-01-01T00:00:00Z\n")
+    said = rf"^Error: {schedule}: {schedule} is paused already, by .+ since \S+Z: “moving”\. That stays as it is\."
+    assert re.search(said, done.stderr)
+    assert f"enschedule pause {schedule} --replace puts yours in its place" in done.stderr
+    assert json.loads(terminal.ok("describe", "schedule", schedule, "-o", "json"))["pause"]["reason"] == "moving"
+    assert terminal.ok("pause", schedule, "--replace", "--reason", "an upgrade") == f"{schedule}: paused\n"
+    assert json.loads(terminal.ok("describe", "schedule", schedule, "-o", "json"))["pause"]["reason"] == "an upgrade"
+
+
 def test_everything_is_paused_and_goes_on(terminal, schedule):
     assert terminal.ok("pause", "--all", "--reason", "moving") == "everything: paused\n"
     try:
