@@ -42,6 +42,17 @@ def test_those_that_start_in_the_same_minute_are_counted_and_the_next_free_minut
 
 
 @pytest.mark.usefixtures("crowd")
+def test_one_that_is_paused_between_two_alike_was_not_counted_and_is_not_taken_off(api: Any) -> None:
+    api.ok("PUT", "schedules/e", {"handler": "echo", "schedule": "every day at 13:30", "timezone": "UTC"})
+    api.ok("POST", "schedules/b/pause")
+    assert collisions(api, "every day at 13:30")["count"] == 3
+    assert collisions(api, "every day at 13:30", schedule_id="b")["count"] == 3
+    api.ok("POST", "schedules/b/resume")
+    assert collisions(api, "every day at 13:30", schedule_id="b")["count"] == 3
+    assert collisions(api, "every day at 13:30")["count"] == 4
+
+
+@pytest.mark.usefixtures("crowd")
 @pytest.mark.parametrize(
     ("schedule", "free"),
     [

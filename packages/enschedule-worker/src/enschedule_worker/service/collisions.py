@@ -46,6 +46,8 @@ def of_trigger(
     with reading(database, actor) as tx:
         plan = plans.plan(database, tx, actor.scope, start + HOUR)
         row = None if own_id is None else store.get(tx, own_id, actor.scope)
+        if row is not None and not _is_planned(row):  # then nothing of it has been counted
+            row = None
         counts, keys = _counts(plan, start, row), _keys(plan, own, row)
         names = planned.names(tx, keys)
     count = counts.get(own, 0)
@@ -97,6 +99,12 @@ def _keys(plan: Plan, minute: int, row: Row[Any] | None) -> list[int]:
         elif kind.number > 1:  # another one that is planned like it
             keys.append(kind.last_key if kind.key == row.key else kind.key)
     return keys[:EXAMPLES]
+
+
+def _is_planned(row: Row[Any]) -> bool:
+    """Return whether the plan has the slots of a schedule."""
+    is_resting = row.paused and row.paused_until is None
+    return row.due_at is not None and row.broken_reason is None and not is_resting
 
 
 def _has(kind: Kind, row: Row[Any]) -> bool:
