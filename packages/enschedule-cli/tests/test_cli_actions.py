@@ -107,7 +107,8 @@ def test_of_two_who_pause_a_schedule_the_second_is_told_and_replaces_only_when_t
     terminal.ok("pause", schedule, "--reason", "moving")
     assert terminal.ok("pause", schedule, "--reason", "moving") == f"{schedule}: paused\n"
     with terminal.client() as client:
-        other = client.schedules.create({"id": f"{schedule}-beside", "handler": "log-job", "data": {"message": "hi"}})["id"]
+        body = {"id": f"{schedule}-beside", "handler": "log-job", "data": {"message": "hi"}}
+        other = client.schedules.create(body)["id"]
     done = terminal("pause", schedule, other, "--reason", "an upgrade", "--until", "2100-01-01T00:00:00Z")
     assert (done.exit_code, done.stdout) == (1, f"{other}: paused until 2100-01-01T00:00:00Z\n")
     said = rf"^Error: {schedule}: {schedule} is paused already, by .+ since \S+Z: “moving”\. That stays as it is\."

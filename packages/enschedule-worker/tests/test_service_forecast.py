@@ -14,9 +14,9 @@ from sqlalchemy import insert
 from enschedule_core import triggers
 from enschedule_core.clock import format_instant, from_micros, parse_instant, to_micros
 from enschedule_worker.service import forecast
+from enschedule_worker.service.agendas import Agenda
 from enschedule_worker.service.day_tally import Kind
 from enschedule_worker.service.days import DAY, HOUR, MINUTE
-from enschedule_worker.service.plans import Plan
 from enschedule_worker.service.tally import Tally as Counted
 from enschedule_worker.store import planned as planned_rows
 from enschedule_worker.store.models.people import Audit
@@ -53,7 +53,7 @@ def kind(wire: dict[str, Any], start: int, *, number: int = 1, key: int = 1, fir
 
 
 def counted(kinds: list[Kind], start: int, end: int, offset: int = 0) -> Counted:
-    return Counted(Plan(sorted(kinds, key=lambda kind: kind.goes_on_at)), start, end, offset)
+    return Counted(Agenda(sorted(kinds, key=lambda kind: kind.goes_on_at)), start, end, offset)
 
 
 def slots(row: Kind, start: int, end: int) -> list[int]:
@@ -128,10 +128,10 @@ def test_a_plan_that_has_changed_says_what_a_new_one_says() -> None:
         ]
 
     kinds = some()
-    plan = Plan(kinds)
+    agenda = Agenda(kinds)
     for _ in range(40):
-        asked = Counted(plan, start, end)
-        fresh = Counted(Plan(kinds), start, end)
+        asked = Counted(agenda, start, end)
+        fresh = Counted(Agenda(kinds), start, end)
         assert asked.hours() == fresh.hours()
         found = asked.fullest(20)
         assert [one[:2] for one in found] == [one[:2] for one in fresh.fullest(20)]
@@ -142,7 +142,7 @@ def test_a_plan_that_has_changed_says_what_a_new_one_says() -> None:
                 assert minute in {slot - slot % MINUTE for slot in slots(row, start, end + MINUTE)}
         kinds = [one for one in kinds if chance.random() < 0.8] + some()[: chance.randrange(4)]
         kinds = list({one.key: one for one in kinds}.values())
-        plan = plan.becomes(kinds, start - start % DAY)
+        agenda = agenda.becomes(kinds, start - start % DAY)
 
 
 def planned(world: World) -> int:

@@ -47,7 +47,10 @@ def command(
     check_all_or_some(ids, everything=everything)
 
     def pause(id: str) -> None:
-        paused = client.schedules.pause(id, reason, until)["pause"] if replace else _pause_one(client, id, reason, until)
+        if replace:
+            paused = client.schedules.pause(id, reason, until)["pause"]
+        else:
+            paused = _pause_one(client, id, reason, until)
         say(f"{id}: paused{_until(paused['until'] if paused else None)}")
 
     if everything:

@@ -14,11 +14,11 @@ from enschedule_core.actor import Actor
 from enschedule_core.clock import format_instant, to_micros
 from enschedule_core.errors import InvalidTrigger
 from enschedule_core.triggers import Cron, Once, Trigger, parse
-from enschedule_worker.service import days, plans
+from enschedule_worker.service import agendas, days
 from enschedule_worker.service.access import reading
+from enschedule_worker.service.agendas import Agenda
 from enschedule_worker.service.day_tally import EXAMPLES, Kind
 from enschedule_worker.service.days import DAY, HOUR, MINUTE, MINUTES_IN_HOUR
-from enschedule_worker.service.plans import Plan
 from enschedule_worker.service.present import ref
 from enschedule_worker.store import planned
 from enschedule_worker.store import schedules as store
@@ -44,11 +44,11 @@ def of_trigger(
     own = to_micros(first) - to_micros(first) % MINUTE
     start = own - own % HOUR
     with reading(database, actor) as tx:
-        plan = plans.plan(database, tx, actor.scope, start + HOUR)
+        agenda = agendas.of(database, tx, actor.scope, start + HOUR)
         row = None if own_id is None else store.get(tx, own_id, actor.scope)
         if row is not None and not _is_planned(row):  # then nothing of it has been counted
             row = None
-        counts, keys = _counts(plan, start, row), _keys(plan, own, row)
+        counts, keys = _counts(agenda, start, row), _keys(agenda, own, row)
         names = planned.names(tx, keys)
     count = counts.get(own, 0)
     return {
@@ -59,17 +59,17 @@ def of_trigger(
     }
 
 
-def _counts(plan: Plan, start: int, row: Row[Any] | None) -> Counter[int]:
+def _counts(agenda: Agenda, start: int, row: Row[Any] | None) -> Counter[int]:
     """Return how many schedules but that of ``row`` start in each minute of the hour from ``start`` on."""
     day = start - start % DAY
     first = (start - day) // MINUTE
-    few = plan.day(day).few[first : first + MINUTES_IN_HOUR]
+    few = agenda.day(day).few[first : first + MINUTES_IN_HOUR]
     counts = Counter({start + number * MINUTE: count for number, count in enumerate(few) if count})
-    for kind in plan.limited:
+    for kind in agenda.limited:
         for minute in _minutes(kind, start):
             counts[minute] += kind.number
     if row is not None:
-        own = next((kind for kind in plan.kinds if _has(kind, row)), None)
+        own = next((kind for kind in agenda.kinds if _has(kind, row)), None)
         counts.subtract(() if own is None else _minutes(own, start))
     return +counts
 
@@ -87,11 +87,11 @@ def _minutes(kind: Kind, start: int) -> set[int]:
     return {slot - slot % MINUTE for slot in slots}
 
 
-def _keys(plan: Plan, minute: int, row: Row[Any] | None) -> list[int]:
+def _keys(agenda: Agenda, minute: int, row: Row[Any] | None) -> list[int]:
     """Return the keys of some schedules but that of ``row`` that start in a minute."""
     day = minute - minute % DAY
-    found = [*plan.examples(day, (minute - day) // MINUTE)]
-    found += [kind for kind in plan.limited if minute in _minutes(kind, minute - minute % HOUR)]
+    found = [*agenda.examples(day, (minute - day) // MINUTE)]
+    found += [kind for kind in agenda.limited if minute in _minutes(kind, minute - minute % HOUR)]
     keys = []
     for kind in found:
         if row is None or not _has(kind, row):
@@ -102,7 +102,7 @@ def _keys(plan: Plan, minute: int, row: Row[Any] | None) -> list[int]:
 
 
 def _is_planned(row: Row[Any]) -> bool:
-    """Return whether the plan has the slots of a schedule."""
+    """Return whether the agenda has the slots of a schedule."""
     is_resting = row.paused and row.paused_until is None
     return row.due_at is not None and row.broken_reason is None and not is_resting
 

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from enschedule_core.actor import Actor, Scope
 from enschedule_core.clock import format_instant, from_micros, to_micros
-from enschedule_worker.service import days, plans
+from enschedule_worker.service import agendas, days
 from enschedule_worker.service.access import reading
 from enschedule_worker.service.days import DAY, HOUR
 from enschedule_worker.service.present import readable_trigger, ref
@@ -53,8 +53,8 @@ def forecast(
         if pause is not None:  # its slots are skipped
             start = end if pause.until is None else min(max(start, pause.until), end)
         upcoming = _first(tx, actor.scope, start, end, limit)
-        plan = plans.plan(database, tx, actor.scope, end)
-        tally = Tally(plan, start, end, offset)
+        agenda = agendas.of(database, tx, actor.scope, end)
+        tally = Tally(agenda, start, end, offset)
         minutes = tally.fullest(fullest) if fullest else []
         names = planned.names(tx, {key for _, _, keys in minutes for key in keys}) if minutes else {}
     return {
@@ -68,14 +68,14 @@ def forecast(
             }
             for minute, count, keys in minutes
         ],
-        "truncated": not plan.is_whole,
+        "truncated": not agenda.is_whole,
     }
 
 
 def _first(tx: Transaction, scope: Scope, start: int, end: int, limit: int) -> list[Slot]:
     """Return the first ``limit`` slots from ``start`` until before ``end``."""
     if start > tx.now:  # most of so many have no slot in what is mostly a short time
-        rows = planned.earliest(tx, scope, end, plans.MOST)
+        rows = planned.earliest(tx, scope, end, agendas.MOST)
         rows = [row for row in rows if _has_slots(row.trigger, max(row.goes_on_at, start), end)]
         return list(islice(_merged(rows, start, end), limit))
     # From now on they belong to the schedules that go on first, and to some more where one is late, or its pause ends.

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from enschedule_worker.service import days
+from enschedule_worker.service.agendas import Agenda
 from enschedule_worker.service.day_tally import EXAMPLES, DayTally, Kind
 from enschedule_worker.service.days import DAY, HOUR, MINUTE
-from enschedule_worker.service.plans import Plan
 
 
 class Tally:
@@ -20,8 +20,8 @@ class Tally:
     whole minute counts as if it were at the end of its minute: so what is ahead is right within the minute.
     """
 
-    def __init__(self, plan: Plan, start: int, end: int, offset: int = 0) -> None:
-        self._plan, self._start, self._end, self._offset = plan, start, end, offset % HOUR
+    def __init__(self, agenda: Agenda, start: int, end: int, offset: int = 0) -> None:
+        self._agenda, self._start, self._end, self._offset = agenda, start, end, offset % HOUR
 
     def hours(self) -> list[tuple[int, int]]:
         """Return each hour that has slots, in order, and how many."""
@@ -34,7 +34,7 @@ class Tally:
                 begin, end = max(kind.goes_on_at, self._start, day.start), min(self._end, day.start + DAY)
                 for hour, number in days.hours(kind.trigger, begin, end, self._offset):
                     found[hour] += number * kind.number
-        for kind in self._plan.limited:
+        for kind in self._agenda.limited:
             for slot in kind.slots(self._end):
                 at = slot if slot % MINUTE == 0 else slot - slot % MINUTE + MINUTE - 1
                 if self._start <= at < self._end:
@@ -43,7 +43,7 @@ class Tally:
 
     def _days(self) -> Iterator[DayTally]:
         for start in range(self._start - self._start % DAY, self._end, DAY):
-            yield self._plan.day(start)
+            yield self._agenda.day(start)
 
     def _hour(self, at: int) -> int:
         return at - (at - self._offset) % HOUR
@@ -63,7 +63,7 @@ class Tally:
         Those that start in every minute of an hour are in none. The minute that ``start`` lies in has begun, and is
         none of them either.
         """
-        limited = {kind: self._minutes(kind) for kind in self._plan.limited}
+        limited = {kind: self._minutes(kind) for kind in self._agenda.limited}
         pieces = []
         for day in self._days():
             first = max(-((day.start - self._start) // MINUTE), 0)
@@ -91,6 +91,6 @@ class Tally:
     def _examples(self, minute: int, limited: Mapping[Kind, set[int]]) -> list[int]:
         """Return keys of some that start in a minute."""
         day = minute - minute % DAY
-        found = [kind.key for kind in self._plan.examples(day, (minute - day) // MINUTE)]
+        found = [kind.key for kind in self._agenda.examples(day, (minute - day) // MINUTE)]
         found += [kind.key for kind, minutes in limited.items() if minute in minutes]
         return found[:EXAMPLES]

@@ -41,7 +41,7 @@ class Version(NamedTuple):
         return cls(audit.newest(tx), schedule_counts.broken(tx))
 
 
-class Plan:
+class Agenda:
     """Kinds of schedules, what goes on first at the front, and what they come to on each day."""
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
@@ -69,15 +69,15 @@ class Plan:
                 found = self._days[day] = DayTally.of(day, self._unlimited())
         return found.examples(minute)
 
-    def becomes(self, kinds: Sequence[Kind], today: int) -> Plan:
-        """Return the plan of other kinds; of the days that were counted, those from ``today`` on need not be again."""
-        plan = Plan(kinds)
-        before, after = set(self._unlimited()), set(plan._unlimited())
+    def becomes(self, kinds: Sequence[Kind], today: int) -> Agenda:
+        """Return the agenda of other kinds; days that were counted need not be again, from ``today`` on."""
+        agenda = Agenda(kinds)
+        before, after = set(self._unlimited()), set(agenda._unlimited())
         gone, new = before - after, after - before
         if len(gone) + len(new) <= len(after):
             with self._lock:
-                plan._days = {start: day.changed(gone, new) for start, day in self._days.items() if start >= today}
-        return plan
+                agenda._days = {start: day.changed(gone, new) for start, day in self._days.items() if start >= today}
+        return agenda
 
     def _unlimited(self) -> Iterable[Kind]:
         return (kind for kind in self.kinds if kind.left is None)
@@ -86,7 +86,7 @@ class Plan:
 class _Kept(NamedTuple):
     version: Version
     read_at: int
-    plan: Plan
+    agenda: Agenda
 
 
 class _Cache:
@@ -98,25 +98,25 @@ class _Cache:
 _CACHES: WeakKeyDictionary[Database, _Cache] = WeakKeyDictionary()
 
 
-def plan(database: Database, tx: Transaction, scope: Scope, end: int) -> Plan:
+def of(database: Database, tx: Transaction, scope: Scope, end: int) -> Agenda:
     """Return what is planned before ``end``.
 
     What somebody has changed is in it at once, as each change is in the audit log.
     """
     if end > tx.now + AHEAD - KEPT:
-        return Plan(_read(tx, scope, end))
+        return Agenda(_read(tx, scope, end))
     cache = _CACHES.setdefault(database, _Cache())
     with cache.lock:
         version = Version.of(tx)
         kept = cache.by_scope.pop(scope, None)
         if kept is None or kept.version != version or not 0 <= tx.now - kept.read_at < KEPT:
             kinds = _read(tx, scope, tx.now + AHEAD)
-            plan = Plan(kinds) if kept is None else kept.plan.becomes(kinds, tx.now - tx.now % DAY)
-            kept = _Kept(version, tx.now, plan)
+            agenda = Agenda(kinds) if kept is None else kept.agenda.becomes(kinds, tx.now - tx.now % DAY)
+            kept = _Kept(version, tx.now, agenda)
         cache.by_scope[scope] = kept
         if len(cache.by_scope) > _MOST_SCOPES:
             del cache.by_scope[next(iter(cache.by_scope))]
-    return kept.plan
+    return kept.agenda
 
 
 def _read(tx: Transaction, scope: Scope, end: int) -> Sequence[Kind]:
