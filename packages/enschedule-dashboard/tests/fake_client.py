@@ -809,6 +809,7 @@ class FakeClient:
             "read_only": self.world.read_only,
             "auth": {"required": self.world.needs_key, "accounts": False},
             "user": None,
+            "server": {name: self.stats.queue()[name] for name in ("pause", "places", "failing", "broken")},
         }
 
     def ready(self) -> Json:

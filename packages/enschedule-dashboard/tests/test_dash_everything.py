@@ -7,7 +7,7 @@ import re
 
 import pytest
 from browsing import Pages
-from fake_client import World
+from fake_client import FakeClient, World
 
 from enschedule_core.schedule import SkipReason
 from enschedule_dashboard.views.everything import missed_words
@@ -138,3 +138,18 @@ def test_who_may_only_look_sees_no_button(pages: Pages, world: World) -> None:
 
 def test_every_reason_of_a_skip_has_words() -> None:
     assert {reason.value for reason in SkipReason} <= SKIP_WORDS.keys()
+
+
+def test_a_worker_that_is_older_says_with_its_queue_that_everything_is_paused(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = FakeClient.me
+
+    def without(self: FakeClient) -> dict:
+        return {name: said for name, said in asked(self).items() if name != "server"}
+
+    monkeypatch.setattr(FakeClient, "me", without)
+    pages.post("/everything/pause", {"reason": "database move", "next": "/runs"})
+    shown = pages.text("/runs")
+    assert "Everything is paused by ada lovelace since" in shown
+    assert "Everything is paused by" in pages.text("/schedules")

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g, request
 
 from enschedule_core.errors import EnscheduleError
-from enschedule_core.wire.types import ActorInfo, QueueStats
+from enschedule_core.wire.types import ActorInfo, Standing
 from enschedule_dashboard import present, session
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.security import host_name, is_own_name
@@ -35,11 +35,12 @@ class Shell:
     paused: str | None = None
 
 
-def queue() -> QueueStats:
-    """Return what waits and what runs, asked once a request."""
-    if "queue" not in g:
-        g.queue = session.client().stats.queue()
-    found: QueueStats = g.queue
+def standing() -> Standing:
+    """Return how the server stands, as it said with who is asking; one that is older says it with its queue only."""
+    if "server" not in g.me:
+        queue = session.client().stats.queue()
+        g.me["server"] = {"failing": 0, "broken": 0, "pause": queue["pause"], "places": queue["places"]}
+    found: Standing = g.me["server"]
     return found
 
 
@@ -81,9 +82,9 @@ def shell() -> Shell:
     if not g.get("me") or g.get("alone"):
         return Shell()
     try:
-        now: Mapping[str, Any] = queue()
-        failing = now.get("failing", 0) + now.get("broken", 0)  # a worker that is older does not say them
-        return Shell(failing=failing, banners=tuple(_banners()), paused=paused_words(now["pause"], viewer()))
+        now = standing()
+        failing = now["failing"] + now["broken"]
+        return Shell(failing=failing, banners=tuple(_banners(now)), paused=paused_words(now["pause"], viewer()))
     except EnscheduleError:
         return Shell()
 
@@ -97,11 +98,11 @@ def paused_words(pause: Mapping[str, Any] | None, who: present.Viewer) -> str | 
     return f"Everything is paused by {pause['by']} since {present.day_time(pause['at'], who)}{until}{reason}."
 
 
-def _banners() -> list[str]:
+def _banners(now: Standing) -> list[str]:
     found = []
     if read_only():
         found.append("This server is read-only: everything can be seen, and nothing changed.")
-    if not queue()["places"] and request.path != "/":  # Home says it louder
+    if not now["places"] and request.path != "/":  # Home says it louder
         found.append("No worker is up. Nothing runs until one is back.")
     if not request.is_secure and not is_own_name(host_name(request.host)):
         found.append("This address has no TLS: everybody on the way can read what you see, and your session.")

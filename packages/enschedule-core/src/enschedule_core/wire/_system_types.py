@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from enschedule_core.wire._people_types import OwnUser, RoleName
-from enschedule_core.wire._shared_types import HandlerRef, Instant, JsonObject, Ref
+from enschedule_core.wire._shared_types import HandlerRef, Instant, JsonObject, Pause, Ref
 
 
 class Source(TypedDict):
@@ -150,6 +150,15 @@ class ActorInfo(TypedDict):
     groups: dict[str, list[str]] | None
 
 
+class Standing(TypedDict):
+    """How a server stands: the pause of everything, the places of its workers, and how many schedules need somebody."""
+
+    pause: Pause | None
+    places: int
+    failing: int
+    broken: int
+
+
 class Me(TypedDict):
     """Who is asking, and the server's own facts; one that is ``read_only`` refuses every change."""
 
@@ -160,6 +169,7 @@ class Me(TypedDict):
     read_only: bool
     auth: AuthInfo
     user: OwnUser | None
+    server: Standing
 
 
 class NewSession(TypedDict):

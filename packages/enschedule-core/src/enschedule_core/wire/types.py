@@ -94,6 +94,7 @@ from enschedule_core.wire._system_types import (
     RunningRun,
     SettingInForce,
     Source,
+    Standing,
     View,
     Worker,
 )
@@ -185,6 +186,7 @@ __all__ = [
     "SingleSignOn",
     "Skip",
     "Source",
+    "Standing",
     "Stream",
     "TagCount",
     "Trigger",

@@ -10,7 +10,7 @@ from flask import Blueprint, render_template
 
 from enschedule_core.clock import format_instant
 from enschedule_core.wire.types import Forecast, Run, RunStats, Schedule, Worker
-from enschedule_dashboard import charts, health, present, shell
+from enschedule_dashboard import charts, health, present
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.session import client
 
@@ -50,7 +50,7 @@ def index() -> str:
     """Show the health sentence, the day, and what needs somebody."""
     ask = client()
     first, _, end = charts.hour_range(viewer())
-    counts, queue = ask.schedules.counts(), shell.queue()
+    counts, queue = ask.schedules.counts(), ask.stats.queue()
     stats = ask.stats.runs(from_=format_instant(first), to=format_instant(end), bucket_seconds=3600)
     forecast = ask.forecast(from_=format_instant(viewer().now), to=format_instant(end), limit=40)
     workers = ask.workers.list()["items"]

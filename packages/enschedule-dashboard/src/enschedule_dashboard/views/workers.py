@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 
 from enschedule_core.errors import NotFound
 from enschedule_core.wire.types import Worker
-from enschedule_dashboard import shell
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.present import plural, since
@@ -25,7 +24,7 @@ def index() -> str:
     workers = sorted(
         client().workers.list()["items"], key=lambda worker: (_ORDER.get(worker["status"], 9), worker["id"])
     )
-    return render_template("workers.html", workers=workers, sentence=sentence(workers), queue=shell.queue())
+    return render_template("workers.html", workers=workers, sentence=sentence(workers), queue=client().stats.queue())
 
 
 @blueprint.get("/workers/<instance_id>/remove")

@@ -14,7 +14,7 @@ from enschedule_core.wire.people import LoginInput, MePatch, SetupInput, SignOnI
 from enschedule_worker.api.auth import address_of
 from enschedule_worker.api.context import actor, context
 from enschedule_worker.api.routing import Blueprint, answer, nothing
-from enschedule_worker.service import groups, sessions, users
+from enschedule_worker.service import groups, sessions, stats, users
 from enschedule_worker.service.clock import server_time
 from enschedule_worker.service.sign_on import SignOn, Whence
 
@@ -31,7 +31,7 @@ def _whence() -> dict[str, Any]:
 @blueprint.no_query()
 @blueprint.alt_response(200, schema=answers.Me)
 def get_me() -> Response:
-    """Say who is asking, what they may do, and what this server is."""
+    """Say who is asking, what they may do, what this server is, and how it stands."""
     me, database = actor(), context().database
     held = None if me.in_groups is None else groups.permissions_in(database, me)
     return answer(
@@ -51,6 +51,7 @@ def get_me() -> Response:
                 "accounts": context().accounts.exist(database),
             },
             "user": users.own(database, me),
+            "server": stats.standing(database, me),
         }
     )
 
