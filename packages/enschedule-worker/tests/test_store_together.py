@@ -143,6 +143,21 @@ def test_what_was_seen_is_not_asked_again_and_who_changes_it_sees_the_change(
         assert found.by == "ada"
 
 
+def test_what_changes_something_reads_for_itself_also_within(database: Database) -> None:
+    pool: Any = database.engine.pool
+    before = pool.checkedout()
+    with begun(database) as heard, database.together():
+        look(database)
+        with database.apart():
+            assert pool.checkedout() == before, "whatever it waits for now, no connection is held meanwhile"
+            look(database)
+            assert pool.checkedout() == before
+            look(database)
+        look(database)
+        look(database)
+    assert len(heard) == 4
+
+
 def test_threads_share_nothing(database: Database) -> None:
     found: list[bool] = []
 

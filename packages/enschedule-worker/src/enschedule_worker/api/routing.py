@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -87,7 +86,7 @@ class Blueprint(flask_smorest.Blueprint):
                 database = context().database
                 g.commits = database.commits
                 # Who looks without a change looks once: who asks, and what they ask for, is of one moment.
-                looking = database.together() if request.method in _LOOKS else nullcontext()
+                looking = database.together() if request.method in _LOOKS else database.apart()
                 try:
                     # What the database has undone is done again, unless a part of it was committed.
                     with looking:

@@ -175,6 +175,16 @@ class Database:
             self._of_thread.shared = None
             shared.end()
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Let this thread read in a transaction each time, also in :meth:`together`: as what changes something does."""
+        self.look_anew()
+        shared, self._of_thread.shared = self._of_thread.shared, None
+        try:
+            yield
+        finally:
+            self._of_thread.shared = shared
+
     def look_anew(self) -> None:
         """Let the next look of this thread see what has been committed since the last one, also in :meth:`together`."""
         if self._of_thread.shared is not None:
