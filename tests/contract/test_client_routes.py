@@ -69,7 +69,7 @@ CALLS = {
     "GET /api/v1/workers": lambda c: c.workers.list(),
     "DELETE /api/v1/workers/{instance_id}": lambda c: c.workers.delete("i"),
     "POST /api/v1/triggers/preview": lambda c: c.triggers.preview("manual", timezone="UTC", after=AT, count=1),
-    "GET /api/v1/stats/schedules": lambda c: c.schedules.counts(**SCHEDULES),
+    "GET /api/v1/stats/schedules": lambda c: c.schedules.counts(limit=3, **SCHEDULES),
     "GET /api/v1/tags": lambda c: c.schedules.tags(limit=5),
     "GET /api/v1/stats/runs": lambda c: c.stats.runs(from_=AT, to=AT, bucket_seconds=3600, schedule="s"),
     "GET /api/v1/stats/queue": lambda c: c.stats.queue(),
