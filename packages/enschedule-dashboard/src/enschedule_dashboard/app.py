@@ -95,6 +95,7 @@ def _identify(app: Flask, client_factory: ClientFactory, settings: DashboardSett
         if request.endpoint == "static":
             return
         g.loopback = settings.loopback
+        g.elsewhere = settings.worker_url is not None
         g.client = client_factory(session.token(), session.browser_address())
         g.me = None if request.endpoint in OPEN_ENDPOINTS else session.identify(loopback=settings.loopback)
         g.viewer = session.look_around(g.me)

@@ -11,6 +11,7 @@ from flask import Blueprint, render_template
 from enschedule_core.clock import format_instant
 from enschedule_core.wire.types import Forecast, Run, RunStats, Schedule, Worker
 from enschedule_dashboard import charts, health, present
+from enschedule_dashboard.ahead import ahead
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.session import client
 
@@ -50,11 +51,13 @@ def index() -> str:
     """Show the health sentence, the day, and what needs somebody."""
     ask = client()
     first, _, end = charts.hour_range(viewer())
-    counts, queue = ask.schedules.counts(), ask.stats.queue()
-    stats = ask.stats.runs(from_=format_instant(first), to=format_instant(end), bucket_seconds=3600)
-    forecast = ask.forecast(from_=format_instant(viewer().now), to=format_instant(end), limit=40)
-    workers = ask.workers.list()["items"]
-    queued = ask.runs.list(status="queued", limit=50)["items"]
+    since, now, until = (format_instant(at) for at in (first, viewer().now, end))
+    counting, queueing = ahead(ask.schedules.counts), ahead(ask.stats.queue)
+    adding_up = ahead(lambda: ask.stats.runs(from_=since, to=until, bucket_seconds=3600))
+    foreseeing = ahead(lambda: ask.forecast(from_=now, to=until, limit=40))
+    seeing, waiting = ahead(ask.workers.list), ahead(lambda: ask.runs.list(status="queued", limit=50))
+    counts, queue, stats, forecast = counting(), queueing(), adding_up(), foreseeing()
+    workers, queued = seeing()["items"], waiting()["items"]
     running = ask.runs.list(status="running", limit=50)["items"] if queue["running"] else []
     busy = ask.schedules.list(status="running", limit=50)["items"] if running else []
     state = health.State(

@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from enschedule_client import Client
 from enschedule_core.errors import NotFound
 from enschedule_core.wire.types import Attempt, OutputLines, RunDetail, Schedule
 from enschedule_dashboard import data_notes, forms, present, strips, tracebacks, voices
+from enschedule_dashboard.ahead import ahead
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.notices import say
 from enschedule_dashboard.output import Row, Times, rows, times
@@ -60,8 +62,11 @@ def show(id: int) -> str:
     The page that keeps itself up to date asks again and again, and reads its output another way.
     """
     is_refresh = "X-Live" in request.headers
-    run = client().runs.get(id)
-    schedule = _schedule(run)
+    asked = client()
+    run = asked.runs.get(id)
+    belonging = ahead(lambda: _schedule(asked, run))
+    output = None if is_refresh else _output(run)
+    schedule = belonging()
     usual = schedule["usual_seconds"] if schedule else None
     return render_template(
         "run.html",
@@ -70,11 +75,11 @@ def show(id: int) -> str:
         is_open=run["status"] in OPEN,
         said=voices.run_voice(run, viewer(), schedule),
         line=strips.timeline(run, viewer(), usual),
-        output=None if is_refresh else _output(run),
+        output=output,
         stream=stream() or "",
         size_words=_size_words(run),
         nothing=_nothing(run),
-        data=None if is_refresh else data_notes.read(client(), run, schedule),
+        data=None if is_refresh else data_notes.read(asked, run, schedule),
         result=forms.json_lines(run["result"]) if run["result"] is not None else None,
         traceback=_traceback(run),
         attempts=[(link, _took(link)) for link in run["attempts"]],
@@ -107,11 +112,11 @@ def retry(id: int) -> AnyResponse:
     return redirect(run_url(started["id"]), 303)
 
 
-def _schedule(run: RunDetail) -> Schedule | None:
+def _schedule(asked: Client, run: RunDetail) -> Schedule | None:
     if run["schedule"] is None:
         return None
     try:
-        return client().schedules.get(run["schedule"]["id"])
+        return asked.schedules.get(run["schedule"]["id"])
     except NotFound:
         return None
 

@@ -11,6 +11,7 @@ from flask import Blueprint, render_template, request
 from enschedule_core.errors import InvalidInput
 from enschedule_core.wire.types import Page, Run
 from enschedule_dashboard import listing, present, search
+from enschedule_dashboard.ahead import ahead
 from enschedule_dashboard.filters import here, viewer
 from enschedule_dashboard.present import Viewer
 from enschedule_dashboard.session import client
@@ -49,6 +50,7 @@ def index() -> str | tuple[str, int]:
     bounds = listing.bounds_of(request.args, viewer())
     everything = request.args.get("all") == "1"
     cursor = request.args.get("cursor") or None
+    naming = ahead(client().views.list)
     found, wrong = _ask(listing.runs_where(wanted, request.args, viewer()), cursor)
     kept = {**bounds, "all": "1" if everything else None}
     page = render_template(
@@ -65,7 +67,7 @@ def index() -> str | tuple[str, int]:
         range_words=range_words(bounds, viewer()),
         bounded=not bounds and not listing.is_unbounded(wanted, request.args),
         at_of=began,
-        views=saved.menu("runs", here()),
+        views=saved.menu("runs", here(), naming()["items"]),
         whole=not cursor and not found["next_cursor"],
     )
     return (page, 422) if wrong else page

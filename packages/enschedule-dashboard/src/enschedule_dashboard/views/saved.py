@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from enschedule_core.errors import InvalidInput
+from enschedule_core.wire.types import View
 from enschedule_dashboard import listing
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.notices import say
@@ -43,12 +45,12 @@ class Menu:
         return next((item for item in self.items if item.on), None)
 
 
-def menu(name: str, address: str) -> Menu:
-    """Return the views of a list (``schedules``, ``runs``) beside what its ``address`` shows."""
+def menu(name: str, address: str, views: Sequence[View]) -> Menu:
+    """Return those of all ``views`` that are of a list (``schedules``, ``runs``) beside what its ``address`` shows."""
     shown = filters_of(name, address)
     items = [
         Saved(view["name"], f"?{urlencode(filters)}", filters == shown, view["updated_by"])
-        for view in client().views.list()["items"]
+        for view in views
         if view["list"] == name and (filters := _as_searched(view["filters"]))
     ]
     return Menu(name, items, bool(shown))

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from enschedule_core.errors import EnscheduleError, InvalidInput, NotFound
 from enschedule_core.wire.types import Diagnosis, DiagnosisCheck, JsonObject, Run, Schedule, Skip
 from enschedule_dashboard import forms, policies, present, problems, strips, voices, when_form
+from enschedule_dashboard.ahead import ahead
 from enschedule_dashboard.filters import run_url, viewer
 from enschedule_dashboard.forms import DataForm
 from enschedule_dashboard.notices import say
@@ -48,11 +49,13 @@ class Row:
 def show(id: str) -> str:
     """Show the schedule."""
     asked = client()
-    schedule = asked.schedules.get(id)
-    runs = asked.runs.list(schedule=id, limit=strips.STRIP_PLACES + 30)["items"]
-    skips = asked.schedules.skips(id, limit=50)["items"]
-    planned = asked.schedules.next(id, count=5)
-    diagnosis = asked.schedules.diagnosis(id)
+    running = ahead(lambda: asked.runs.list(schedule=id, limit=strips.STRIP_PLACES + 30))
+    skipping = ahead(lambda: asked.schedules.skips(id, limit=50))
+    planning = ahead(lambda: asked.schedules.next(id, count=5))
+    diagnosing = ahead(lambda: asked.schedules.diagnosis(id))
+    remembering = ahead(lambda: asked.schedules.history(id, limit=6))
+    schedule = asked.schedules.get(id)  # whatever is wrong with the others, this says first that there is none
+    runs, skips, planned, diagnosis = running()["items"], skipping()["items"], planning(), diagnosing()
     return render_template(
         "schedule.html",
         schedule=schedule,
@@ -68,7 +71,7 @@ def show(id: str) -> str:
         is_stopped=_is_stopped(schedule),
         data=forms.json_lines(schedule["data"]),
         facts=policies.facts(schedule),
-        history=asked.schedules.history(id, limit=6)["items"],
+        history=remembering()["items"],
         zone_words=_zone_words(schedule),
         pauses=pausing.PAUSES,
         missed=pausing.missed_words(schedule, diagnosis["missed_slots"]),

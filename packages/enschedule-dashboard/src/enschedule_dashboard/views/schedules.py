@@ -11,9 +11,11 @@ from urllib.parse import quote
 from flask import Blueprint, jsonify, render_template, request
 from werkzeug.wrappers import Response
 
+from enschedule_client import Client
 from enschedule_core.errors import InvalidInput
 from enschedule_core.wire.types import Schedule, ScheduleCounts, SchedulePage
 from enschedule_dashboard import listing, present, search
+from enschedule_dashboard.ahead import ahead
 from enschedule_dashboard.filters import first_line, here, viewer
 from enschedule_dashboard.marks import mark_of, places_of
 from enschedule_dashboard.present import Viewer
@@ -35,11 +37,11 @@ def index() -> str | tuple[str, int]:
     sort = listing.sort_of(request.args)
     cursor = request.args.get("cursor") or None
     by = request.args.get("by", "") if request.args.get("by") in GROUPINGS else ""
-    found, wrong = _ask(wanted, sort, cursor, by)
-    who = viewer()
-    rest = wanted.without("status")
-    matching = counts_of(EVERYTHING if wrong else rest)
-    everything = matching if wrong or not rest.text or found["items"] else counts_of(EVERYTHING)
+    ask, who, rest = client(), viewer(), wanted.without("status")
+    counting, naming = ahead(lambda: counts_of(ask, rest)), ahead(ask.views.list)
+    found, wrong = _ask(ask, wanted, sort, cursor, by)
+    matching = counts_of(ask, EVERYTHING) if wrong else counting()
+    everything = matching if wrong or not rest.text or found["items"] else counts_of(ask, EVERYTHING)
     page = render_template(
         "schedules.html",
         schedules=found["items"],
@@ -58,18 +60,20 @@ def index() -> str | tuple[str, int]:
         sentence=sentence(matching, matched=bool(rest.text) and not wrong),
         next_run=lambda schedule: next_run(schedule, who),
         total=everything["total"],
-        views=saved.menu("schedules", here()),
+        views=saved.menu("schedules", here(), naming()["items"]),
         whole=not cursor and not found["next_cursor"],
     )
     return (page, 422) if wrong else page
 
 
-def _ask(wanted: search.Search, sort: str, cursor: str | None, by: str) -> tuple[SchedulePage, InvalidInput | None]:
+def _ask(
+    ask: Client, wanted: search.Search, sort: str, cursor: str | None, by: str
+) -> tuple[SchedulePage, InvalidInput | None]:
     """Return a page of what matches; of a search that the API refuses nothing, and what is wrong with it."""
     where = listing.schedules_where(wanted)
     limit = GROUPED_LIMIT if by else LIMIT
     try:
-        return client().schedules.list(**where, sort=sort, by=by or None, cursor=cursor, limit=limit), None
+        return ask.schedules.list(**where, sort=sort, by=by or None, cursor=cursor, limit=limit), None
     except InvalidInput as error:
         return {"items": [], "next_cursor": None}, error
 
@@ -93,9 +97,9 @@ class Group:
         return f"@{quote(self.filter[1])}" if self.filter and self.filter[0] == "tag" else ""
 
 
-def counts_of(wanted: search.Search) -> ScheduleCounts:
+def counts_of(ask: Client, wanted: search.Search) -> ScheduleCounts:
     """Return how the schedules stand that match."""
-    return client().schedules.counts(**listing.schedules_where(wanted), limit=0)
+    return ask.schedules.counts(**listing.schedules_where(wanted), limit=0)
 
 
 def grouped(page: SchedulePage, by: str) -> list[Group]:
