@@ -255,3 +255,19 @@ def test_history_says_who_changed_what(api: Any) -> None:
     first = api.ok("GET", "schedules/x/history?limit=2")
     second = api.ok("GET", f"schedules/x/history?limit=2&cursor={first['next_cursor']}")
     assert [*first["items"], *second["items"]] == items
+
+
+@pytest.mark.parametrize(
+    ("schedule", "planned"),
+    [
+        ("every monday at 09:00", ["2026-11-30T08:00:00Z", "2026-12-07T08:00:00Z", "2026-12-14T08:00:00Z"]),
+        ("every day at 09:00", ["2026-11-25T08:00:00Z", "2026-11-26T08:00:00Z", "2026-11-27T08:00:00Z"]),
+        # The first two lie within two days, the third is far behind them.
+        ("0 9 25,26 * *", ["2026-11-25T08:00:00Z", "2026-11-26T08:00:00Z", "2026-12-25T08:00:00Z"]),
+        ("2026-11-25T08:00:00Z", ["2026-11-25T08:00:00Z"]),
+    ],
+)
+def test_the_next_three_slots_are_known_however_far_apart_they_are(api: Any, schedule: str, planned: list[str]) -> None:
+    body = {"id": "far", "handler": "echo", "schedule": schedule, "timezone": "Europe/Stockholm"}
+    assert api.ok("POST", "schedules", body)["next"] == planned
+    assert api.ok("GET", "schedules/far")["next"] == planned
