@@ -99,7 +99,7 @@ def _actions(client: Client, verb: str, rest: str) -> Iterator[Hit]:
     """What a verb does to the schedules that match the words after it."""
     if verb == "pause" and rest in ("", "everything") and can("operate", None):
         yield Hit("Pause everything", to("/everything/pause"), post=True)
-    if verb == "resume" and rest in ("", "everything") and can("operate", None) and shell.standing()["pause"]:
+    if verb == "resume" and rest in ("", "everything") and can("operate", None) and shell.server()["pause"]:
         yield Hit("Resume everything…", to("/everything/resume"))
     if not rest or verb not in _VERBS or not can(_VERBS[verb]):
         return

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g, request
 
 from enschedule_core.errors import EnscheduleError
-from enschedule_core.wire.types import ActorInfo, Standing
+from enschedule_core.wire.types import ActorInfo, ServerState
 from enschedule_dashboard import present, session
 from enschedule_dashboard.filters import viewer
 from enschedule_dashboard.security import host_name, is_own_name
@@ -35,12 +35,12 @@ class Shell:
     paused: str | None = None
 
 
-def standing() -> Standing:
+def server() -> ServerState:
     """Return how the server stands, as it said with who is asking; one that is older says it with its queue only."""
     if "server" not in g.me:
         queue = session.client().stats.queue()
         g.me["server"] = {"failing": 0, "broken": 0, "pause": queue["pause"], "places": queue["places"]}
-    found: Standing = g.me["server"]
+    found: ServerState = g.me["server"]
     return found
 
 
@@ -82,7 +82,7 @@ def shell() -> Shell:
     if not g.get("me") or g.get("alone"):
         return Shell()
     try:
-        now = standing()
+        now = server()
         failing = now["failing"] + now["broken"]
         return Shell(failing=failing, banners=tuple(_banners(now)), paused=paused_words(now["pause"], viewer()))
     except EnscheduleError:
@@ -98,7 +98,7 @@ def paused_words(pause: Mapping[str, Any] | None, who: present.Viewer) -> str | 
     return f"Everything is paused by {pause['by']} since {present.day_time(pause['at'], who)}{until}{reason}."
 
 
-def _banners(now: Standing) -> list[str]:
+def _banners(now: ServerState) -> list[str]:
     found = []
     if read_only():
         found.append("This server is read-only: everything can be seen, and nothing changed.")

@@ -150,7 +150,7 @@ class ActorInfo(TypedDict):
     groups: dict[str, list[str]] | None
 
 
-class Standing(TypedDict):
+class ServerState(TypedDict):
     """How a server stands: the pause of everything, the places of its workers, and how many schedules need somebody."""
 
     pause: Pause | None
@@ -169,7 +169,7 @@ class Me(TypedDict):
     read_only: bool
     auth: AuthInfo
     user: OwnUser | None
-    server: Standing
+    server: ServerState
 
 
 class NewSession(TypedDict):

@@ -36,7 +36,7 @@ def index() -> str:
         "calendar.html",
         days=days,
         hours=weeks.HOURS,
-        sentence=weeks.sentence(days, halted=shell.standing()["pause"] is not None),
+        sentence=weeks.sentence(days, halted=shell.server()["pause"] is not None),
         fullest=weeks.minutes(forecast["fullest"], who, most=FULLEST),
         truncated=forecast["truncated"],
         hour=_hour(chosen, who) if chosen else None,

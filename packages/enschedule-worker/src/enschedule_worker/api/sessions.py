@@ -51,7 +51,7 @@ def get_me() -> Response:
                 "accounts": context().accounts.exist(database),
             },
             "user": users.own(database, me),
-            "server": stats.standing(database, me),
+            "server": stats.server_state(database, me),
         }
     )
 

@@ -178,29 +178,29 @@ def of_queue(database: Database, actor: Actor, measured: Size) -> dict[str, Any]
         row = stats.queue(tx, actor.scope)
         delays = stats.newest_starts(tx, tx.now - _DAY)
         now, taken = tx.now, measured.read(tx)
-        standing = _standing(tx, actor)
+        state = _server_state(tx, actor)
     return {
         "queued": row.queued,
         "running": row.running,
         "oldest_queued_at": format_instant(row.oldest),
         "start_delay_seconds": median(delays) / _MICROS if delays else None,
         "used": row.running,
-        **standing,
+        **state,
         "now": format_instant(now),
         "database_bytes": taken,
     }
 
 
-def standing(database: Database, actor: Actor) -> dict[str, Any]:
+def server_state(database: Database, actor: Actor) -> dict[str, Any]:
     """Return what everybody who looks at the server should know: who has paused it, and what is in trouble.
 
     ``places`` are those of the workers that are there, ``failing`` and ``broken`` the numbers of schedules.
     """
     with reading(database, actor) as tx:
-        return _standing(tx, actor)
+        return _server_state(tx, actor)
 
 
-def _standing(tx: Transaction, actor: Actor) -> dict[str, Any]:
+def _server_state(tx: Transaction, actor: Actor) -> dict[str, Any]:
     troubled = schedule_counts.in_trouble(tx, actor.scope)
     return {
         "places": sum(worker.places for worker in census.workers(tx) if worker.status in {"up", "late"}),
