@@ -22,7 +22,7 @@ MISTAKES: list[tuple[str, int, str]] = [
     ("run {s} --timeout 5s", 2, "--timeout goes with --follow"),
     ("pause", 2, "--all for everything"),
     ("resume {s} --all", 2, "not both"),
-    ("pause {s} --replace", 2, "--replace goes with --all"),
+    ("pause --replace", 2, "--all for everything"),
     ("export {s} -l tag=x", 2, "not both"),
     # ids
     ("run no-such", 1, "There is no schedule no-such"),
