@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,6 +56,8 @@ class Filters:
 
 
 EVERY = Filters()
+_OF_AN_ID = re.compile(r"[A-Za-z0-9._~-]+")
+"""What may be a part of an id, or of the id that one gets when it is deleted, in whichever case somebody types it."""
 MANY = 200
 """More schedules than these match: then the first of them are soon found in the order of the list."""
 
@@ -83,7 +86,9 @@ def named(tx: Transaction, text: str) -> set[int] | None:
 def _named(tx: Transaction, text: str) -> set[int] | None:
     if tx.execute(select(Handler.id).where(contains(Handler.id, text)).limit(1)).first() is not None:
         return None
-    named_so = or_(contains(Schedule.id, text), contains(Schedule.title, text))  # one index has both
+    named_so = contains(Schedule.title, text)
+    if _OF_AN_ID.fullmatch(text):  # which is always in lower case; one index has both
+        named_so = or_(Schedule.id.contains(text.lower(), autoescape=True), named_so)
     keys = set(tx.execute(select(Schedule.key).where(named_so).limit(MANY + 1)).scalars())
     return None if len(keys) > MANY else keys
 
