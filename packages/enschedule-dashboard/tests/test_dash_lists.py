@@ -6,6 +6,7 @@ import pytest
 from fake_client import at, run, worker
 
 from enschedule_dashboard import search
+from enschedule_dashboard.views.schedules import sentence
 
 
 def filters_of(world, name="schedules.list"):
@@ -214,3 +215,29 @@ def test_a_search_reads_words_and_filters():
 def test_home_says_quietly_when_the_database_is_large(pages, world, size, said):
     world.database_bytes = size
     assert ("The database takes 1.3 GB." in pages.text("/")) is said
+
+
+@pytest.mark.parametrize(
+    ("counts", "matched", "said"),
+    [
+        ({"total": 1204, "failing": 2, "waiting": 1}, False, "1,204, of which 2 failing, 1 waiting for a worker"),
+        ({"total": 42}, False, "42, none of them failing or waiting"),
+        ({"total": 8, "paused": 3}, True, "8 match, of which 3 paused"),
+        ({"total": 1, "failing": 1}, True, "1 matches, of which 1 failing"),
+        ({"total": 0}, True, ""),
+    ],
+)
+def test_the_line_under_the_title_is_about_what_is_listed(counts, matched, said):
+    assert sentence(counts, matched=matched) == said
+
+
+def test_a_search_is_counted_once_and_all_schedules_only_where_nothing_is_found(pages, world):
+    def counted(path):
+        world.calls.clear()
+        pages.text(path)
+        return [call[1].get("tag") or call[1].get("q") for call in world.calls if call[0] == "schedules.counts"]
+
+    assert counted("/schedules") == [None]
+    assert counted("/schedules?tag=shop") == ["shop"]
+    assert counted("/schedules?q=status:failing") == [None]
+    assert counted("/schedules?q=nothing-is-called-so") == ["nothing-is-called-so", None]

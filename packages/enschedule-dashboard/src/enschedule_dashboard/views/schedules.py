@@ -153,12 +153,12 @@ def sentence(counts: ScheduleCounts, *, matched: bool = False) -> str:
 
     Of a search it is about what has been ``matched`` (``8 match, of which 1 failing``).
     """
+    if not counts["total"]:
+        return ""  # the page itself says so
     words = {"waiting": "waiting for a worker"}
     found = {status: _count(counts, status) for status in listing.STATUSES}
     parts = [f"{count:,} {words.get(status, status)}" for status, count in found.items() if count]
     total = present.number(counts["total"]) + (f" match{'es' if counts['total'] == 1 else ''}" if matched else "")
-    if not counts["total"]:
-        return total
     return f"{total}, of which {', '.join(parts)}" if parts else f"{total}, none of them failing or waiting"
 
 
