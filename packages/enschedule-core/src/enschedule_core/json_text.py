@@ -19,7 +19,7 @@ def encode(value: Any) -> bytes:
     """Return ``value`` as UTF-8. Raises :class:`TypeError` for what is no JSON."""
     try:
         return _encoder.encode(value)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
         return json.dumps(value).encode()
 
 
@@ -27,5 +27,5 @@ def decode(text: bytes | str) -> Any:
     """Return what ``text`` says. Raises :class:`ValueError` for what is no JSON, and :class:`RecursionError`."""
     try:
         return _decoder.decode(text)
-    except ValueError:
+    except (ValueError, msgspec.MsgspecError):  # which are ValueErrors from 0.21 on
         return json.loads(text)

@@ -21,7 +21,7 @@ def _check_name(name: str) -> None:
         raise ValidationError("Not the name of an environment variable, for example BACKUP_DIR.")
 
 
-class CommandField(fields.Field["str | list[str]"]):
+class CommandField(fields.Field):  # type: ignore[type-arg] # marshmallow 3 has it without one
     """The text of a shell script, or a program and its arguments as a list."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str | list[str]:

@@ -83,7 +83,7 @@ class Pattern(validate.Regexp):
         return value
 
 
-class Instant(fields.Field[datetime]):
+class Instant(fields.Field):  # type: ignore[type-arg] # marshmallow 3 has it without one
     """An instant with an offset, read into aware UTC."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:

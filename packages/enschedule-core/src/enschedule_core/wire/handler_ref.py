@@ -39,7 +39,7 @@ HANDLER_EITHER: Mapping[str, Any] = {
 VERSION_MAX = 2**31 - 1
 
 
-class HandlerField(fields.Field[tuple[str, int | None]]):
+class HandlerField(fields.Field):  # type: ignore[type-arg] # marshmallow 3 has it without one
     """``"fetch"``, ``"fetch@2"`` or ``{id, version}``, read into the id and the version or ``None``."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, int | None]:

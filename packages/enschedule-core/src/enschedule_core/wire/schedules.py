@@ -88,7 +88,7 @@ def _check_runbook(text: str) -> None:
         )
 
 
-class EnvironmentField(fields.Field[dict[str, Any]]):
+class EnvironmentField(fields.Field):  # type: ignore[type-arg] # marshmallow 3 has it without one
     """Environment variables: texts by name, or references to secrets."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
