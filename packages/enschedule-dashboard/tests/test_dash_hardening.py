@@ -6,6 +6,7 @@ import re
 
 import pytest
 from fake_client import FakeClient, World
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from enschedule_core.errors import EnscheduleError, Unavailable
 from enschedule_dashboard.app import OPEN_ENDPOINTS, create_app
@@ -195,8 +196,9 @@ def test_no_form_sends_a_browser_elsewhere(pages, path, target):
         "*",
     ],
 )
-def test_a_name_that_is_not_ours_gets_no_page(pages, host):
-    assert pages.get("/", headers={"Host": host}).status_code == 400
+def test_a_name_that_is_not_ours_gets_no_page(app, host):
+    _, status, _ = run_wsgi_app(app, EnvironBuilder("/", headers={"Host": host}).get_environ())
+    assert status == "400 BAD REQUEST"  # Flask's test client would read the name itself, and stumble over some
 
 
 @pytest.mark.parametrize(
