@@ -178,7 +178,8 @@ class Chaos:
         while any(worker.busy_until > time.monotonic() for worker in self._workers) and time.monotonic() < until:
             time.sleep(0.2)
             self._evils.do_what_is_due()
-        first = running(self._workers[0]).ready()
+        wait_for("one is ready", self._first_is_ready, tell=lambda: running(self._workers[0]).log)
+        first = running(self._workers[0])
         for row in self.database.rows("SELECT id FROM schedules"):
             self._call(first, "POST", f"{row[0]}/pause", {"reason": "enough"})
         try:
@@ -190,6 +191,11 @@ class Chaos:
             self.report.notes.append(f"still open: {rows}")
         time.sleep(LOST_WITHIN_SECONDS - 4)  # whoever still believes to hold a run now brings its result
         self._watcher.look()
+
+    def _first_is_ready(self) -> bool:
+        """Return whether the first worker answers; one that was refused while the server was away starts again."""
+        self._evils.do_what_is_due()
+        return running(self._workers[0]).status("/api/v1/readyz") == 200
 
     def _looked(self) -> bool:
         self._evils.do_what_is_due()

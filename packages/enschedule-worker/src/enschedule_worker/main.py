@@ -79,22 +79,24 @@ def warn(settings: WorkerSettings) -> None:
 
 
 def _run_without_api(worker: Worker) -> None:
-    signals: list[int] = []
-    told = threading.Event()
+    told = server.Told()
+    heard_of: list[int] = []
+    stop = threading.Event()
 
     def heard(number: int, _: object) -> None:
-        if signals and number == signal.SIGTERM:
-            os._exit(1)  # asked twice: at once
-        signals.append(number)
-        told.set()
+        if told.first():
+            heard_of.append(number)
+            stop.set()
+        elif told.is_second_wish():
+            os._exit(1)
 
     signal.signal(signal.SIGTERM, heard)
     signal.signal(signal.SIGINT, heard)
     worker.start()
     announce(worker, None)
-    while not told.wait(1.0):
+    while not stop.wait(1.0):
         pass  # a wait without an end would not let signals through on every platform
-    worker.stop(grace_seconds=None if signals[0] == signal.SIGTERM else 3.0)
+    worker.stop(grace_seconds=None if heard_of == [signal.SIGTERM] else server.HASTY_GRACE_SECONDS)
 
 
 def announce(worker: Worker, port: int | None) -> None:

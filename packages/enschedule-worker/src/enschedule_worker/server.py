@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
@@ -26,11 +25,22 @@ from enschedule_core.errors import ConfigurationError, EnscheduleError
 from enschedule_worker.logs import OWN, is_json
 from enschedule_worker.logs import start as start_logging
 
-__all__ = ["Served", "Service", "check_address", "fail", "say", "serve", "start_logging", "warn"]
+__all__ = [
+    "HASTY_GRACE_SECONDS",
+    "Served",
+    "Service",
+    "Told",
+    "check_address",
+    "fail",
+    "say",
+    "serve",
+    "start_logging",
+    "warn",
+]
 
 THREADS = 16
 _EXTRA_STOP_SECONDS = 15
-_HASTY_GRACE_SECONDS = 3.0
+HASTY_GRACE_SECONDS = 3.0
 _SAME_WISH_SECONDS = 1.0
 _COLLECT_AFTER = 10_000
 """The collector of cyclic garbage looks after so many new containers. Python's own 700 mean that it looks a hundred
@@ -122,7 +132,6 @@ class _Server(BaseApplication):
             "post_worker_init": self._begin,
             "worker_exit": self._end,
         }
-        self._told_at: float | None = None
         self._hasty = False
         self._stopped: threading.Thread | None = None
         super().__init__()
@@ -142,14 +151,13 @@ class _Server(BaseApplication):
 
     def _lead(self, arbiter: Any) -> None:
         """Let gunicorn's master end its child at once when it is told a second time; by itself it would wait."""
-        told_at: list[float] = []
+        told = Told()
 
         def hearing(before: Any) -> Callable[[int, Any], None]:
             def heard(number: int, frame: Any) -> None:
-                if not told_at:
-                    told_at.append(time.monotonic())
+                if told.first():
                     before(number, frame)
-                elif time.monotonic() - told_at[0] > _SAME_WISH_SECONDS:
+                elif told.is_second_wish():
                     arbiter.kill_workers(signal.SIGKILL)
 
             return heard
@@ -171,16 +179,14 @@ class _Server(BaseApplication):
     def _hearing(self, before: Any) -> Callable[[int, Any], None]:
         """Return a handler that stops the service while gunicorn lets open requests end; both take the same grace.
 
-        A service manager tells every process of a group, and then gunicorn's master tells its child again: what comes
-        within a second of the first signal is the same wish. Later than that, somebody wants it at once.
+        A terminal or a service manager tells every process of a group, and then gunicorn's master tells its child
+        again, on a busy machine seconds later. So only the first signal counts here; that somebody wants it at once is
+        for the master to say, with a signal that nobody can ignore.
         """
 
         def heard(number: int, frame: Any) -> None:
-            if self._told_at is not None:
-                if time.monotonic() - self._told_at > _SAME_WISH_SECONDS:
-                    os._exit(1)
+            if self._stopped is not None:
                 return
-            self._told_at = time.monotonic()
             self._hasty = number != signal.SIGTERM
             self._stopped = threading.Thread(target=self._stop_service, name="enschedule-stop")
             self._stopped.start()
@@ -192,13 +198,31 @@ class _Server(BaseApplication):
     def _stop_service(self) -> None:
         service = None if self._served is None else self._served.service
         if service is not None:
-            service.stop(grace_seconds=_HASTY_GRACE_SECONDS if self._hasty else None)
+            service.stop(grace_seconds=HASTY_GRACE_SECONDS if self._hasty else None)
 
     def _end(self, arbiter: Any, worker: Any) -> None:  # noqa: ARG002 - gunicorn counts the parameters
         if self._stopped is None:
             self._stop_service()
         else:
             self._stopped.join()
+
+
+class Told:
+    """What a process was told of stopping: a service manager, or who passes a signal on, may tell one wish twice."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def first(self) -> bool:
+        """Return whether a signal that came now is the first."""
+        if self._at is not None:
+            return False
+        self._at = time.monotonic()
+        return True
+
+    def is_second_wish(self) -> bool:
+        """Return whether a signal that came now, after the first, means at once."""
+        return self._at is not None and time.monotonic() - self._at > _SAME_WISH_SECONDS
 
 
 def settle() -> None:
