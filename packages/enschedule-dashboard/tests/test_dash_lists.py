@@ -224,6 +224,7 @@ def test_home_says_quietly_when_the_database_is_large(pages, world, size, said):
         ({"total": 42}, False, "42, none of them failing or waiting"),
         ({"total": 8, "paused": 3}, True, "8 match, of which 3 paused"),
         ({"total": 1, "failing": 1}, True, "1 matches, of which 1 failing"),
+        ({"total": 1}, True, "1 matches, neither failing nor waiting"),
         ({"total": 0}, True, ""),
     ],
 )

@@ -217,7 +217,7 @@ def test_a_run_without_a_schedule_and_one_whose_schedule_is_gone_are_shown(pages
 def test_the_strip_draws_one_bar_a_slot_to_scale_with_skips_at_their_time() -> None:
     owner = {"id": "x", "title": "X", "handler": {"id": "fetch", "version": 1}, "retry": {"max_attempts": 4}}
     runs = [
-        run(5, owner, "failed", seconds_ago=100, took=4.0, attempt=2, slot_at=at(seconds=-900)),
+        run(5, owner, "failed", seconds_ago=100, took=4.0, attempt=2, retry_of=4, slot_at=at(seconds=-900)),
         run(4, owner, "failed", seconds_ago=900, took=4.0, slot_at=at(seconds=-900)),
         run(3, owner, "succeeded", seconds_ago=2700, took=4.0),
         run(2, owner, "succeeded", seconds_ago=3600, took=2.0),
@@ -231,6 +231,20 @@ def test_the_strip_draws_one_bar_a_slot_to_scale_with_skips_at_their_time() -> N
     assert drawn.bars[-1].y > strips.STRIP_AXIS_Y  # it hangs
     assert drawn.bars[-1].x + drawn.bars[-1].width < 100
     assert drawn.words == "Durations of the last 3 runs: 1 failed; usually 2 s."
+
+
+def test_attempts_of_runs_by_hand_are_one_too_and_a_run_again_is_another() -> None:
+    by_hand = {"slot_at": None, "origin": {"kind": "manual", "actor": "ada"}}
+    runs = [
+        run(9, None, "failed", seconds_ago=1, attempt=2, retry_of=8, **by_hand),
+        run(8, None, "failed", seconds_ago=2, retry_of=7, **by_hand),  # again by hand, and then by itself
+        run(7, None, "failed", seconds_ago=3, attempt=2, retry_of=6, **by_hand),
+        run(6, None, "lost", seconds_ago=4, **by_hand),
+        run(5, None, "succeeded", seconds_ago=5),
+    ]
+    assert [one["id"] for one in strips.last_attempts(runs)] == [9, 7, 5]
+    assert strips.attempts_of_newest(runs) == {9, 8}
+    assert (strips.last_attempts([]), strips.attempts_of_newest([])) == ([], set())
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def test_what_others_commit_meanwhile_is_seen_after_a_new_look(database: Databas
         other = threading.Thread(target=put, args=(database,))
         other.start()
         other.join()
+        assert look(database) == 0, "one moment is one moment"
         database.look_anew()
         assert look(database) == 1
 

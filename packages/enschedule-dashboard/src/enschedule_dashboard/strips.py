@@ -50,26 +50,29 @@ class Strip:
     label_y: float = 0.0
 
 
-def newest_of_slots(runs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return runs (newest first) without the attempts that another one followed."""
-    seen: set[str] = set()
-    found = []
-    for run in runs:
-        slot = run.get("slot_at")
-        if slot is not None and slot in seen:
-            continue
-        if slot is not None:
-            seen.add(slot)
-        found.append(run)
+def last_attempts(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return runs without the attempts that another one of them followed; a run again by hand follows nothing."""
+    followed = {run["retry_of"] for run in runs if run["attempt"] > 1}
+    return [run for run in runs if run["id"] not in followed]
+
+
+def attempts_of_newest(runs: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the ids of the newest of these runs (newest first) and of the attempts before it."""
+    by_id = {run["id"]: run for run in runs}
+    found: set[int] = set()
+    run = next(iter(runs), None)
+    while run is not None:
+        found.add(run["id"])
+        run = by_id.get(run["retry_of"]) if run["attempt"] > 1 else None
     return found
 
 
 def strip(
-    runs: Iterable[Mapping[str, Any]], skips: Iterable[Mapping[str, Any]], viewer: Viewer, usual: float | None = None
+    runs: Sequence[Mapping[str, Any]], skips: Iterable[Mapping[str, Any]], viewer: Viewer, usual: float | None = None
 ) -> Strip:
     """Draw the last runs (any order) of a schedule, and its skipped slots as one dash a stretch, at their time."""
     entries: list[tuple[datetime, Mapping[str, Any], bool]] = [
-        (as_instant(run.get("slot_at") or run["queued_at"]), run, False) for run in newest_of_slots(runs)
+        (as_instant(run.get("slot_at") or run["queued_at"]), run, False) for run in last_attempts(runs)
     ]
     if entries:
         first = min(at for at, _, _ in entries)

@@ -79,18 +79,19 @@ def show(id: str) -> str:
 
 
 def rows(runs: list[Run], skips: list[Skip]) -> list[Row]:
-    """Return the newest lines: each attempt of the newest slot, the last attempt of older ones, skips in between."""
-    newest = runs[0].get("slot_at") if runs else None
-    kept = {run["id"] for run in strips.newest_of_slots(runs)}
+    """Return the newest lines: each attempt of what ran last, the last attempt of all before, skips in between."""
+    newest = strips.attempts_of_newest(runs)
+    kept = {run["id"] for run in strips.last_attempts(runs)} | newest
     found = []
     for run in runs:
-        if run["id"] not in kept and run.get("slot_at") != newest:
+        if run["id"] not in kept:
             continue
         at = present.as_instant(run["started_at"] or run["not_before"] or run["queued_at"])
         count, most = run["attempt"], run["max_attempts"]
-        is_open = run.get("slot_at") == newest
-        words = f"attempt {count} of {most}" if is_open else present.plural(count, "attempt")
-        found.append(Row(at, _moment(at), run=run, attempts=words if count > 1 or (is_open and most > 1) else ""))
+        is_newest = run["id"] in newest
+        words = f"attempt {count} of {most}" if is_newest else present.plural(count, "attempt")
+        says = count > 1 or (is_newest and most > 1 and run["status"] != "succeeded")
+        found.append(Row(at, _moment(at), run=run, attempts=words if says else ""))
     oldest = found[-1].at if found else None
     for skip in skips:
         at = present.as_instant(skip["last_slot_at"])

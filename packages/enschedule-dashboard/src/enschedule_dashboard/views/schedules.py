@@ -159,7 +159,8 @@ def sentence(counts: ScheduleCounts, *, matched: bool = False) -> str:
     found = {status: _count(counts, status) for status in listing.STATUSES}
     parts = [f"{count:,} {words.get(status, status)}" for status, count in found.items() if count]
     total = present.number(counts["total"]) + (f" match{'es' if counts['total'] == 1 else ''}" if matched else "")
-    return f"{total}, of which {', '.join(parts)}" if parts else f"{total}, none of them failing or waiting"
+    well = "neither failing nor waiting" if counts["total"] == 1 else "none of them failing or waiting"
+    return f"{total}, of which {', '.join(parts)}" if parts else f"{total}, {well}"
 
 
 def next_run(schedule: Schedule, who: Viewer) -> tuple[str, str, str | None]:

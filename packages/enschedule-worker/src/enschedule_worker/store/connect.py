@@ -18,7 +18,7 @@ from enschedule_core.errors import ConfigurationError
 from enschedule_worker.store import troubles
 from enschedule_worker.store.files import BUSY_TIMEOUT_SECONDS
 from enschedule_worker.store.location import Location, Server
-from enschedule_worker.store.sqlite_file import WRITES
+from enschedule_worker.store.sqlite_file import GLANCES, WRITES
 
 logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 10
@@ -109,22 +109,28 @@ def prepare(engine: Engine) -> None:
 
 
 def _begin(engine: Engine) -> None:
-    """Let the server refuse what a reading transaction would write."""
+    """Let the server refuse what a reading transaction would write, and show it all as of one moment."""
     if engine.dialect.name == "postgresql":
+        levels = engine.dialect.loaded_dbapi.IsolationLevel
 
         @event.listens_for(engine, "begin")
         def begun_postgresql(connection: Connection) -> None:
             raw: Any = connection.connection.dbapi_connection
             reads = not connection.get_execution_options().get(WRITES)
-            if raw.read_only is not reads:  # part of the driver's BEGIN, and so for nothing
+            if raw.read_only is not reads:  # both are part of the driver's BEGIN, and so for nothing
                 raw.read_only = reads
+                raw.isolation_level = levels.REPEATABLE_READ if reads else levels.READ_COMMITTED
 
     elif engine.dialect.name in ("mysql", "mariadb"):
 
         @event.listens_for(engine, "begin")
         def begun_mysql(connection: Connection) -> None:
-            if not connection.get_execution_options().get(WRITES):
-                connection.exec_driver_sql("START TRANSACTION READ ONLY")
+            options = connection.get_execution_options()
+            if options.get(WRITES):
+                return
+            if not options.get(GLANCES):  # the engine's few SELECTs need no moment, and this is a round trip
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.exec_driver_sql("START TRANSACTION READ ONLY")
 
 
 def _session(dialect: str, is_mariadb: bool) -> list[str]:  # noqa: FBT001 - what the dialect says of itself

@@ -1,9 +1,9 @@
 """One database and its transactions, on a server or in a SQLite file.
 
-``Database.read()`` sees and never writes; within ``Database.together()``, all reading of a thread is one transaction.
-``Database.write()`` on SQLite holds the write lock from its first
-statement (``BEGIN IMMEDIATE``) and queues behind one fair lock per process: an API write beside a busy engine
-waits a millisecond there, where ``busy_timeout`` alone let it starve for seconds. On a server both are READ COMMITTED.
+``Database.read()`` sees the database as of one moment and never writes; within ``Database.together()``, all reading of
+a thread is one transaction. ``Database.write()`` on SQLite holds the write lock from its first statement (``BEGIN
+IMMEDIATE``) and queues behind one fair lock per process: an API write beside a busy engine waits a millisecond there,
+where ``busy_timeout`` alone let it starve for seconds. On a server it is READ COMMITTED.
 """
 
 from __future__ import annotations
