@@ -62,7 +62,7 @@ def schedule(**more: Any) -> dict[str, Any]:
         ),
         (
             {"status": "broken", "broken_reason": "Europe/Kyev is unknown to this server"},
-            "Broken: Europe/Kyev is unknown to this server. Nothing runs until it is edited.",
+            "Broken: Europe/Kyev is unknown to this server. Nothing runs until that is mended.",
         ),
         (
             {
@@ -225,3 +225,10 @@ def test_policies_are_said_so_that_the_group_need_not_be_opened() -> None:
 def test_instants_inside_a_text_are_said_in_the_viewers_zone() -> None:
     text = "It failed once, since 2026-11-23T12:15:00.661812Z. Its next slot is 2026-11-25T01:30:00Z."
     assert readable(text, VIEWER) == "It failed once, since 13:15. Its next slot is Wed 02:30."
+
+
+def test_a_weekday_alone_in_a_text_is_one_to_come() -> None:
+    text = "Paused since 2026-11-19T10:32:07Z until 2026-11-26T13:32:00Z, seen 2026-11-02T10:00:00Z."
+    assert readable(text, VIEWER) == "Paused since Thu 19 Nov 11:32:07 until Thu 14:32, seen 2 Nov 11:00."
+    last_year = Viewer(datetime(2027, 1, 2, 12, 0, tzinfo=UTC), ZoneInfo("UTC"))
+    assert readable("2026-12-31T23:00:00Z", last_year) == "Thu 31 Dec 2026 23:00"

@@ -36,9 +36,11 @@ def test_it_is_paused(api: Any, hourly: Any) -> None:
 
 
 def test_no_worker_is_up(api: Any, hourly: Any, clock: Any) -> None:
+    api.ok("POST", "schedules/hourly/runs")
     clock.advance(seconds=60)
     found = api.ok("GET", "schedules/hourly/diagnosis")
     assert found["sentence"] == "No worker is up. The last was seen at 2026-11-24T12:00:00Z."
+    assert failed(found)["queue"]["text"] == "Run 1 waits for one since 2026-11-24T12:00:00Z."
 
 
 def test_workers_are_up_without_the_version(api: Any, stage: Any, hourly: Any, clock: Any, newer: Registry) -> None:
@@ -103,6 +105,9 @@ def test_a_broken_trigger_is_shown_can_be_edited_and_harms_no_list(
     assert "Europe/Kyev" in shown["broken_reason"]
     found = api.ok("GET", "schedules/hourly/diagnosis")
     assert failed(found)["trigger"]["action"] == {"label": "Edit", "kind": "edit"}
+    clock.advance(seconds=60)
+    slot = next(check for check in api.ok("GET", "schedules/hourly/diagnosis")["checks"] if check["code"] == "slot")
+    assert (slot["ok"], slot["text"]) == (None, "Its slot of 2026-11-24T13:00:00Z has not been fired.")
     for path in ("stats/schedules", "forecast", "schedules/hourly/next", "schedules/hourly/history"):
         api.ok("GET", path)
     stage.heartbeat()

@@ -49,8 +49,21 @@ def _ended(text: str) -> str:
 
 
 def readable(text: str, viewer: Viewer) -> str:
-    """Return ``text`` with the instants in it (ISO 8601 with ``Z``) as the viewer reads them."""
-    return _INSTANT.sub(lambda found: present.slot_time(found[0], viewer), text)
+    """Return ``text`` with the instants in it (ISO 8601 with ``Z``) as the viewer reads them.
+
+    Such a text may name days on both sides of today (``since Thu 19 Nov 11:32 until Thu 14:32``), so a weekday alone is
+    always one to come.
+    """
+    return _INSTANT.sub(lambda found: _on_its_side(found[0], viewer), text)
+
+
+def _on_its_side(instant: str, viewer: Viewer) -> str:
+    written = present.slot_time(instant, viewer)
+    local, now = viewer.local(as_instant(instant)), viewer.local(viewer.now)
+    if not 0 < (now.date() - local.date()).days <= 6:
+        return written
+    date = present.ordinal_date(local, year=local.year != now.year)
+    return written.replace(" ", f" {date} ", 1)  # behind the weekday
 
 
 def zone_words(zone: str, viewer: Viewer) -> str:
@@ -65,7 +78,7 @@ def schedule_voice(schedule: Mapping[str, Any], viewer: Viewer) -> Sentence:
     status = str(schedule.get("status"))
     if status == "broken":
         reason = _ended(str(schedule.get("broken_reason") or "its trigger or its data cannot be used"))
-        return Sentence("Broken:", f"{reason} Nothing runs until it is edited.", "bad")
+        return Sentence("Broken:", f"{reason} Nothing runs until that is mended.", "bad")
     if status == "paused" or schedule.get("paused"):
         return _paused(schedule, viewer)
     lead, tone = _verdict(schedule, status, viewer)

@@ -244,7 +244,8 @@ def _queued(facts: Facts) -> Check | None:
         return None
     seconds = (facts.now - run.not_before) / _MICROS
     late = seconds > OVERDUE_SECONDS
-    text = f"Run {run.id:,} waits for a free place since {format_instant(run.not_before)}."
+    what = "a free place" if _worker(facts).ok else "one"
+    text = f"Run {run.id:,} waits for {what} since {format_instant(run.not_before)}."
     return Check("queue", False if late else None, text, _button("Open it", "open_run", run.id))
 
 
@@ -271,13 +272,13 @@ def _slot(facts: Facts) -> Check:
         if row.trigger_kind == "manual":
             return Check("slot", None, "It has no slots: it runs by hand.", _button("Run now", "run"))
         return Check("slot", None, "It has no further slot.", _button("Edit", "edit"))
-    late = facts.now - row.due_at
-    stopped = row.paused or row.broken_reason is not None or facts.halted is not None
-    if late > OVERDUE_SECONDS * _MICROS and not stopped:
-        slot = format_instant(row.due_at)
+    late, slot = facts.now - row.due_at, format_instant(row.due_at)
+    if late > OVERDUE_SECONDS * _MICROS:
+        if row.paused or row.broken_reason is not None or facts.halted is not None:  # another check says why
+            return Check("slot", None, f"Its slot of {slot} has not been fired.")
         text = f"Its slot of {slot} has not been fired for {late / _MICROS:,.0f} s: no engine looks at it."
         return Check("slot", False, text)
-    return Check("slot", True, f"Its next slot is {format_instant(row.due_at)}.")
+    return Check("slot", True, f"Its next slot is {slot}.")
 
 
 def _skipped(facts: Facts) -> Check | None:

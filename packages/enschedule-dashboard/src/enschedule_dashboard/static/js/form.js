@@ -75,7 +75,9 @@ function showSlug() {
   const own = document.getElementById("id");
   if (!shown || !own) return;
   const found = slug(document.getElementById("title").value);
-  shown.textContent = own.value.trim() || found || "from the title";
+  const id = own.value.trim() || found;
+  shown.textContent = id || "from the title";
+  shown.classList.toggle("mono", Boolean(id));
   own.placeholder = found || "check-web-shop";
 }
 
