@@ -56,7 +56,10 @@ def server(start_server, tmp_path_factory) -> Iterator:
         yield running
 
 
-HOSTILE = "<script>window.pwned=1</script><img src=x onerror='window.pwned=2'>\"'><svg onload=window.pwned=3>{{ 7*7 }}"
+HOSTILE = (
+    "<script>window.pwned=1</script><img src=x onerror='window.pwned=2'>\"'><svg onload=window.pwned=3>"
+    "{{ 7*7 }} \u202egnp"
+)
 EVIL_TAG = "<img/src=x/onerror=window.pwned=4>"
 
 

@@ -19,6 +19,20 @@ def test_a_hostile_title_is_shown_as_it_is(filled, page):
     assert TAG in page.title()
 
 
+@pytest.mark.parametrize("path", ["/", "/schedules", "/schedules/evil", "/runs", "/handlers/hostile", "/go?q=script"])
+def test_a_hostile_title_turns_nothing_around_that_stands_beside_it(filled, page, path):
+    page.goto(path)
+    assert TAG in page.inner_text("main"), "the title is on this page"
+    seen = page.evaluate("document.title + document.body.innerText")
+    assert not re.search(r"[\u202a-\u202e\u2066-\u2069]", seen)
+
+
+def test_a_field_keeps_what_turns_its_text_around(filled, page):
+    page.goto("/schedules/evil/edit")
+    assert "\u202e" in page.get_by_label("Title", exact=True).input_value()
+    assert "\u202e" in page.get_by_label("Description", exact=True).input_value()
+
+
 def test_hostile_output_is_shown_as_text_and_its_colours_as_classes(filled, page, server):
     run = filled.runs["evil"]
     page.goto(f"/runs/{run}")

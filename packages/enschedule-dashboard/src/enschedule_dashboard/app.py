@@ -12,7 +12,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
-from enschedule_dashboard import compress, filters, problems, security, session, shell
+from enschedule_dashboard import compress, filters, problems, reordering, security, session, shell
 from enschedule_dashboard.session import ClientFactory
 from enschedule_dashboard.settings import DashboardSettings
 from enschedule_dashboard.templating import Pages
@@ -70,6 +70,7 @@ def create_app(client_factory: ClientFactory, settings: DashboardSettings | None
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.session_interface = FormCookie()
     compress.install(app)
+    reordering.install(app)
     security.install(app, settings)
     CSRFProtect(app)
     problems.install(app)

@@ -10,6 +10,7 @@ from typing import Any
 from enschedule_client import Client
 from enschedule_core.wire.types import RunDetail, Schedule
 from enschedule_dashboard import forms
+from enschedule_dashboard.reordering import spelled
 
 _MOST = 12
 _ABSENT = object()
@@ -67,7 +68,7 @@ def _differences(before: Any, after: Any, name: str) -> Iterator[Difference]:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return spelled(json.dumps(value, ensure_ascii=False, sort_keys=True))
 
 
 def _short(value: Any) -> str:

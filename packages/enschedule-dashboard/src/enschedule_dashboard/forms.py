@@ -19,6 +19,7 @@ from enschedule_dashboard.form_reading import read_value
 from enschedule_dashboard.form_schema import is_form, root_of
 from enschedule_dashboard.form_showing import add_row, show
 from enschedule_dashboard.form_values import Posted, parse_json
+from enschedule_dashboard.reordering import spelled
 
 _SECRET = re.compile(r'\{\s*"\$(secret|sealed)": ("\w+"|true)\s*\}')  # one line for what stands for one value
 _KEY = re.compile(r'^(\s*)("(?:[^"\\]|\\.)*")(:.*)$')
@@ -196,7 +197,7 @@ def _swap(rows: list[Row], one: int, other: int) -> None:
 def json_lines(value: Any) -> list[tuple[str, str, str]]:
     """Return pretty JSON a line each, as (indent, key with its quotes or "", the rest), for a page to colour."""
     lines = []
-    text = _SECRET.sub(r'{"$\1": \2}', json.dumps(value, indent=2, ensure_ascii=False))
+    text = _SECRET.sub(r'{"$\1": \2}', spelled(json.dumps(value, indent=2, ensure_ascii=False)))
     for line in text.split("\n"):
         found = _KEY.match(line)
         lines.append((found[1], found[2], found[3]) if found else ("", "", line))
