@@ -192,6 +192,44 @@ def visit_for_all(server, browser) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
+def visit_other(new_context) -> Iterator[Callable[..., Page]]:
+    """As ``visit``, before another server: ``visit_other(url, width=390)``."""
+    found: list[Watched] = []
+
+    def go(url: str, **options) -> Page:
+        found.append(Watched(url))
+        return opened(new_context, found[-1], **options)
+
+    yield go
+    assert [fault for watched in found for fault in watched.faults] == []
+
+
+_WIDER = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const wide = [...document.querySelectorAll("body *")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    return box.width && box.right > width + 1 && getComputedStyle(element).position !== "fixed";
+  });
+  return ["the page", ...wide.slice(-3).map((element) => element.outerHTML.slice(0, 120))];
+}"""
+
+
+@pytest.fixture(scope="session")
+def wider() -> Callable[..., dict[int, list[str]]]:
+    """``wider(page, *widths)`` returns at which widths of the window a page is wider than it, and what is."""
+
+    def look(page: Page, *widths: int) -> dict[int, list[str]]:
+        found = {}
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 900})
+            found[width] = page.evaluate(_WIDER)
+        return {width: wide for width, wide in found.items() if wide}
+
+    return look
+
+
+@pytest.fixture
 def page(visit) -> Page:
     """A page of an ordinary browser."""
     return visit()
