@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,8 +10,11 @@ from flask import Blueprint, render_template, request
 
 from enschedule_core.errors import EnscheduleError, FieldError, InvalidInput
 from enschedule_core.wire.types import AuditEntry, Page
+from enschedule_dashboard.durations import duration_text
 from enschedule_dashboard.filters import viewer
+from enschedule_dashboard.present import Viewer, number
 from enschedule_dashboard.session import client
+from enschedule_dashboard.voices import readable
 
 blueprint = Blueprint("audit", __name__, url_prefix="/admin")
 
@@ -49,7 +51,7 @@ def _audit(wanted: dict[str, str], found: Page[AuditEntry], error: EnscheduleErr
     return render_template(
         "admin_audit.html",
         error=error,
-        entries=[(entry, said(entry), detail_lines(entry)) for entry in found["items"]],
+        entries=[(entry, said(entry), detail_lines(entry, viewer())) for entry in found["items"]],
         wanted=wanted,
         is_first=not request.args.get("cursor"),
         next_query=urlencode({**wanted, "cursor": following}) if following else None,
@@ -90,16 +92,16 @@ def said(entry: AuditEntry) -> str:
     return f"{_WORDS.get(verb, verb)} {'' if kind == 'everything' else 'the '}{kind}"
 
 
-def detail_lines(entry: AuditEntry) -> list[str]:
+def detail_lines(entry: AuditEntry, who: Viewer) -> list[str]:
     """Return what was there before and after, a line each; a value that may be a secret only by its name."""
     detail = entry["detail"] or {}
     before, after = detail.get("before"), detail.get("after")
     if isinstance(before, dict) or isinstance(after, dict):
         old, new = before or {}, after or {}
         lines = [
-            f"{name.replace('_', ' ')}: {_shown(old[name])} → {_shown(new[name])}"
+            _line(name, old[name], new[name])
             if name in old and name in new
-            else f"{name.replace('_', ' ')}: {_shown(new.get(name, old.get(name)))}"
+            else _line(name, new.get(name, old.get(name)))
             for name in {**old, **new}
             if (old.get(name), new.get(name)) != (None, None)
         ]
@@ -107,12 +109,26 @@ def detail_lines(entry: AuditEntry) -> list[str]:
         lines = [f"{detail['user']}: {_shown(before)} → {_shown(after)}"]
     else:
         lines = [
-            f"{name.replace('_', ' ')}: {_shown(value)}"
+            _line(name, value)
             for name, value in detail.items()
             if name not in {"changed", "reason"} and value not in (None, False)
         ]
     lines += [f"{name} changed" for name in detail.get("changed", ())]
-    return [*lines, *([str(detail["reason"])] if detail.get("reason") else [])]
+    return [*(readable(line, who) for line in lines), *([str(detail["reason"])] if detail.get("reason") else [])]
+
+
+def _line(name: str, *values: Any, after_name: str = ": ") -> str:
+    """Return ``timeout: 2 h → 3 h``; a member whose name ends in ``_seconds`` is a length of time."""
+    told = name.removesuffix("_seconds")
+    if told != name:
+        shown = [duration_text(value) if _is_number(value) else _shown(value) for value in values]
+    else:
+        shown = [_shown(value) for value in values]
+    return f"{told.replace('_', ' ')}{after_name}{' → '.join(shown)}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:
@@ -123,9 +139,11 @@ def _shown(value: Any) -> str:
         said = value.get("phrase") or value.get("expression") or value.get("at") or value["kind"]
         return f"{said} ({value['timezone']})" if value.get("timezone") else str(said)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items() if one is not None)
+        return ", ".join(_line(name, one, after_name=" ") for name, one in value.items() if one is not None)
     if isinstance(value, list):
         return ", ".join(_shown(one) for one in value) or "none"
     if value is None:
         return "none"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if _is_number(value) else str(value)
