@@ -133,17 +133,21 @@ def _is_number(value: Any) -> bool:
 
 def _shown(value: Any) -> str:
     """Return a value of a schedule in few words: a trigger by its phrase or kind, a handler with its version."""
-    if isinstance(value, dict) and {"id", "version"} == set(value):
-        return f"{value['id']}@{value['version']}"
-    if isinstance(value, dict) and "kind" in value:
-        said = value.get("phrase") or value.get("expression") or value.get("at") or value["kind"]
-        return f"{said} ({value['timezone']})" if value.get("timezone") else str(said)
     if isinstance(value, dict):
-        return ", ".join(_line(name, one, after_name=" ") for name, one in value.items() if one is not None)
+        return _member_words(value)
     if isinstance(value, list):
         return ", ".join(_shown(one) for one in value) or "none"
-    if value is None:
-        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "none"
     return number(value) if _is_number(value) else str(value)
+
+
+def _member_words(value: dict[str, Any]) -> str:
+    if {"id", "version"} == set(value):
+        return f"{value['id']}@{value['version']}"
+    if "kind" in value:
+        said = value.get("phrase") or value.get("expression") or value.get("at") or value["kind"]
+        return f"{said} ({value['timezone']})" if value.get("timezone") else str(said)
+    return ", ".join(_line(name, one, after_name=" ") for name, one in value.items() if one is not None)
