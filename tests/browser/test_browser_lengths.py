@@ -15,6 +15,16 @@ pytestmark = pytest.mark.browser
 # W is the widest letter, and there is no place to break the line.
 LONG = "W" * 200
 ID = "long-" * 19 + "named"
+GROUP, SECRET, HANDLER_ID = "g" * 60, "S" * 64, "long-" * 15 + "handler"
+HANDLER = f"""
+from enschedule_core import handler
+
+
+@handler(id="{HANDLER_ID}", title="{LONG}", description="{LONG * 2}")
+def run(message: str = "{LONG}") -> None:
+    print(message)
+    raise ValueError(message)
+"""
 WIDTHS = (320, 390, 720, 721, 800, 1024, 1240, 1440)
 
 
@@ -26,27 +36,50 @@ def shop(start_server, tmp_path_factory):
     database = open_database(settings)
     fill(database)
     database.dispose()
-    environ = {"IMPORT_HANDLERS": PLUGINS, "ENSCHEDULE_GRACE_SECONDS": "1"}
-    with start_server(folder, SQLITE=str(folder / "enschedule.db"), **environ) as running:
+    handlers = folder / "handlers"
+    handlers.mkdir()
+    (handlers / "long.py").write_text(HANDLER, encoding="utf-8")
+    (handlers / "broken.py").write_text(f"raise RuntimeError('{LONG * 5}')", encoding="utf-8")
+    environ = {
+        "SQLITE": str(folder / "enschedule.db"),
+        "IMPORT_HANDLERS": PLUGINS,
+        "HANDLERS_DIR": str(handlers),
+        "ENSCHEDULE_WORKER_ID": "w" * 100,
+        "ENSCHEDULE_WORKER_TITLE": LONG,
+        "ENSCHEDULE_WORKER_TAGS": f"{'t' * 50},{'u' * 50}",
+        "ENSCHEDULE_GRACE_SECONDS": "1",
+    }
+    with start_server(folder, **environ) as running:
+        running.call("POST", "groups", {"id": GROUP, "title": LONG})
+        running.call("PUT", f"secrets/{SECRET}", {"value": "a made-up value"})
+        running.call("POST", "api-keys", {"name": LONG[:100], "role": "viewer"})
+        own = {"worker": {"id": "q" * 100}, "group": GROUP, "env": {"E" * 60: {"$secret": SECRET}}}
+        running.make("owned", "every 10 minutes", handler=HANDLER_ID, title=f"owned {LONG[:-6]}", **own)
         about = {"description": LONG * 3, "tags": ["t" * 50, "u" * 50], "data": {"message": LONG * 50}}
         running.make(ID, "every day at 02:30", title=LONG, runbook=f"https://x.example/{LONG}", **about)
         running.call("POST", f"schedules/{ID}/pause", {"reason": LONG[:100]})
         running.wait_run(running.run(ID)["id"])
         broken = {"data": {"command": f"echo {LONG * 10} >&2; exit 1"}, "title": f"{LONG[:-6]} fails"}
         running.make("fails", handler="shell", **broken)
-        running.wait_run(running.run("fails")["id"])
+        running.make("named", handler=HANDLER_ID, title=f"named {LONG[:-6]}")
+        for id in ("fails", "named"):
+            running.wait_run(running.run(id)["id"])
         yield running
 
 
 def pages(shop):
     own = f"/schedules/{ID}"
-    runs = [f"/runs/{shop.runs(id)[0]['id']}" for id in (ID, "fails")]
+    runs = [f"/runs/{shop.runs(id)[0]['id']}" for id in (ID, "fails", "named")]
     return [
         *("/", "/schedules", "/schedules?by=tag", "/schedules?by=handler", f"/schedules?q={LONG}"),
         *(own, *(f"{own}/{page}" for page in ("edit", "clone", "run", "delete", "resume"))),
         *("/schedules/fails", "/schedules/invoice-export", "/schedules/resize-uploads", "/schedules/us-prices"),
         *("/runs", f"/runs?schedule={ID}", "/runs?status=failed", *runs),
-        *("/calendar", "/handlers", "/handlers/log-job", "/handlers/shell", "/workers", "/admin/audit"),
+        *("/schedules/owned", "/schedules/owned/edit", "/schedules/named/run", "/schedules/new"),
+        *(f"/handlers/{HANDLER_ID}", f"/schedules/new?handler={HANDLER_ID}"),
+        *(f"/schedules?worker={'w' * 100}", f"/schedules?group={GROUP}", f"/admin/groups/{GROUP}"),
+        *("/calendar", "/handlers", "/handlers/log-job", "/handlers/shell", "/workers", f"/admin/secrets/{SECRET}"),
+        *(f"/admin/{name}" for name in ("users", "groups", "keys", "secrets", "audit", "settings")),
         *("/go?q=WWW", f"/nothing/{LONG}", f"/schedules/{ID}x"),
     ]
 
@@ -60,6 +93,21 @@ def test_no_page_is_wider_than_the_window_whatever_it_shows(shop, visit_other, w
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         found += [f"{path} at {width}: {what}" for width, what in wider(page, *WIDTHS).items()]
     assert not found, "\n".join(found)
+
+
+def test_no_menu_is_wider_than_the_window(shop, visit_other, wider):
+    page = visit_other(shop.url)
+    run = shop.runs(ID)[0]["id"]
+    for path in (f"/runs/{run}", f"/schedules/{ID}", "/schedules"):
+        for width in (390, 1024):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(path)
+            menus = page.locator("details.menu > summary:visible")
+            assert menus.count() > 0
+            for menu in menus.all()[:6]:
+                menu.click()
+                assert wider(page, width) == {}, f"{path}: {menu.inner_text()}"
+                page.keyboard.press("Escape")
 
 
 def test_a_long_name_takes_no_room_from_those_beside_it(shop, visit_other):

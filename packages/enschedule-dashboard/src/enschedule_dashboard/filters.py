@@ -88,6 +88,7 @@ def register(app: Flask) -> None:
         duration=present.duration,
         number=present.number,
         plural=present.plural,
+        few=present.few,
         size=present.size,
         written=written,
         wire=wire,

@@ -7,6 +7,7 @@ Month and weekday names are written out here because ``strftime`` follows the pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -58,6 +59,18 @@ def number(value: float | None) -> str:
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Return ``1 run``, ``1,204 runs``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """Return ``web-1, web-2, web-3 and 9 more``."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+
+
+def brief(text: str, most: int = 40) -> str:
+    """Return a name that has to fit into a line, cut where it is longer than ``most`` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def times(count: int) -> str:

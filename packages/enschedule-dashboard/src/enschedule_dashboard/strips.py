@@ -243,7 +243,7 @@ def _started(line: Timeline, run: Mapping[str, Any], planned: datetime, viewer: 
     follows = run.get("retry_at")
     end = 78.0 if ended is None else 56.0 if follows else 72.0
     start = _START_X + min(0.45 * end, max(3.2, (end - _START_X) * wait / (wait + took)))
-    where = f" on {run['worker']['id']}" if run.get("worker") else ""
+    where = f" on {present.brief(run['worker']['id'])}" if run.get("worker") else ""
     line.stretches.append((_START_X, start, "tl-wait"))
     label = f"+{present.duration(wait)} started{where}"
     line.points.append(Point(start, "dot", label, label_x=max(start - 0.3, _LETTER * len(line.points[0].label))))
