@@ -74,6 +74,29 @@ def test_no_page_is_wider_than_the_window(filled, visit, wider):
     nothing({name: wide for name, wide in found.items() if wide})
 
 
+TIGHT = """() => [...document.querySelectorAll("body *")].filter((element) => {
+  const style = getComputedStyle(element);
+  const speaks = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+  return speaks && element.getClientRects().length && parseFloat(style.lineHeight) < 1.1 * parseFloat(style.fontSize);
+}).map((element) => element.outerHTML.slice(0, 120))"""
+SMALL_FIELDS = """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea")].filter(
+  (element) => element.checkVisibility() && parseFloat(getComputedStyle(element).fontSize) < 20
+).map((element) => element.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.timeout(300)
+def test_text_of_twice_the_size_is_laid_out_as_at_twice_the_zoom(filled, visit, wider):
+    """Who sets a larger text in the browser gets narrower pages, not lines that lie upon each other."""
+    page = visit()
+    sizes = {"standard": 32, "fixed": 26}
+    page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": sizes})
+    found = {}
+    for name in each(filled, page):
+        assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "28px"
+        found[name] = [*wider(page, 1440, 1024).values(), *page.evaluate(TIGHT), *page.evaluate(SMALL_FIELDS)]
+    nothing({name: wrong for name, wrong in found.items() if wrong})
+
+
 SMALL = """() => {
 const pressed = document.querySelectorAll("a, button, input:not([type=hidden]), select, summary, textarea");
 return [...pressed].filter((element) => {
