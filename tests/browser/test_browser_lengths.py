@@ -61,6 +61,8 @@ def shop(start_server, tmp_path_factory):
         running.wait_run(running.run(ID)["id"])
         broken = {"data": {"command": f"echo {LONG * 10} >&2; exit 1"}, "title": f"{LONG[:-6]} fails"}
         running.make("fails", handler="shell", **broken)
+        running.make("going", handler="shell", title=f"going {LONG[:-6]}", data={"command": "sleep 300"})
+        running.wait_run(running.run("going")["id"], "running")
         running.make("named", handler=HANDLER_ID, title=f"named {LONG[:-6]}")
         for id in ("fails", "named"):
             running.wait_run(running.run(id)["id"])
@@ -69,7 +71,7 @@ def shop(start_server, tmp_path_factory):
 
 def pages(shop):
     own = f"/schedules/{ID}"
-    runs = [f"/runs/{shop.runs(id)[0]['id']}" for id in (ID, "fails", "named")]
+    runs = [f"/runs/{shop.runs(id)[0]['id']}" for id in (ID, "fails", "named", "going")]
     return [
         *("/", "/schedules", "/schedules?by=tag", "/schedules?by=handler", f"/schedules?q={LONG}"),
         *(own, *(f"{own}/{page}" for page in ("edit", "clone", "run", "delete", "resume"))),
