@@ -242,3 +242,24 @@ def test_a_search_is_counted_once_and_all_schedules_only_where_nothing_is_found(
     assert counted("/schedules?tag=shop") == ["shop"]
     assert counted("/schedules?q=status:failing") == [None]
     assert counted("/schedules?q=nothing-is-called-so") == ["nothing-is-called-so", None]
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ({"status": "succeeded", "attempt": 1, "max_attempts": 3, "origin": {"kind": "slot"}}, ""),
+        ({"status": "succeeded", "attempt": 2, "max_attempts": 3, "origin": {"kind": "slot"}}, "2 of 3"),
+        ({"status": "failed", "attempt": 1, "max_attempts": 3, "origin": {"kind": "manual"}}, "1 of 3"),
+        ({"status": "succeeded", "attempt": 1, "max_attempts": 3, "origin": {"kind": "api"}}, "by hand"),
+        ({"status": "failed", "attempt": 1, "max_attempts": 1, "origin": {"kind": "retry"}}, "again"),
+        (
+            {"status": "failed", "attempt": 1, "max_attempts": 1, "origin": {"kind": "chain", "actor": "etl"}},
+            "after etl",
+        ),
+    ],
+)
+def test_a_run_in_the_list_says_its_attempt_where_it_matters(pages, world, run, said):
+    world.runs = {7: world.runs[88_213] | run | {"id": 7}}
+    cell = re.search(r'<td class="faint col-attempt">(.*?)</td>', pages.text("/runs"))
+    assert cell is not None
+    assert cell[1] == said
