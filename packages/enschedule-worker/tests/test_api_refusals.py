@@ -171,6 +171,15 @@ def test_text_that_no_database_takes_is_escaped(api: Any) -> None:
     assert api.ok("GET", "schedules/x")["data"] == made["data"]
 
 
+@pytest.mark.parametrize("title", ["", " ", "\u00a0", "\u200b", "\u202e\u202c", "\u2800", "\u3164\u2060", "\ufeff"])
+def test_a_title_that_shows_nothing_is_refused(api: Any, title: str) -> None:
+    for field in ("title", "name"):
+        problem = api.refused(422, "PUT", "schedules/unseen", {"handler": "echo", field: title})
+        assert problem["errors"][0]["field"] == field
+        assert problem["errors"][0]["message"].startswith("Must ")
+    assert api.ok("PUT", "schedules/seen", {"handler": "echo", "title": f"{title}ش"})["title"].endswith("ش")
+
+
 def test_titles_are_kept_exactly(api: Any) -> None:
     for number, title in enumerate(("🙂 emoji", "שלום", "Job", "job", "<b>&amp;")):
         assert api.ok("PUT", f"schedules/t{number}", {"handler": "echo", "title": title})["title"] == title

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
+from unicodedata import category
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
@@ -24,6 +25,8 @@ _KINDS = {
     "Invalid input type.": "Must be an object",
     "Field may not be null.": "Must not be null; leave it out instead",
 }
+# Letters and symbols that Unicode draws as nothing: fillers of Hangul, and Braille without dots.
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -59,10 +62,17 @@ class Text(fields.String):
             raise ValidationError("Must be one line, without control characters.")
         if len(text) < self.shortest:
             raise ValidationError("Must not be empty.")
+        if self.shortest and not _can_be_seen(text):
+            raise ValidationError("Must have a character that can be seen.")
         length = max(len(text.encode("utf-16-le")) // 2, len(str(read)))  # as sent, which is what maxLength is about
         if length > self.longest:
             raise ValidationError(f"At most {self.longest:,} characters; this has {length:,}.")
         return text
+
+
+def _can_be_seen(text: str) -> bool:
+    """Return whether anything of a name shows: a link without a letter cannot be read, and hardly be pressed."""
+    return text.isascii() or any(category(one)[0] not in "CZ" and one not in _FILLERS for one in text)
 
 
 def whole_pattern(pattern: re.Pattern[str]) -> str:
