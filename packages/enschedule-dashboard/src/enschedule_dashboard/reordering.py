@@ -33,7 +33,7 @@ def install(app: Flask) -> None:
     """Take the marks out of the pages that ``app`` answers."""
 
     @app.after_request
-    def show_as_written(response: Response) -> Response:
+    def take_marks_out(response: Response) -> Response:
         if response.mimetype == "text/html" and not response.is_streamed:
             page = response.get_data()
             shown = without_marks(page)
