@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from fake_client import World
 
-from enschedule_dashboard.reordering import spelled, without_marks
+from enschedule_dashboard.reordering import spelled, without_bidi_controls
 
-MARKS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 TITLE = "\u202eevil\u2067 title"
 
 
@@ -36,12 +36,12 @@ class Texts(HTMLParser):
         (self.values if self._field else self.texts).append(data)
 
 
-def test_marks_are_taken_out_of_texts_only() -> None:
+def test_bidi_controls_are_taken_out_of_texts_only() -> None:
     page = '<p title="\u202ea">\u202eb\u2066c “d…”</p><textarea name="x">\u202de</textarea>\u202cf<br>'
     kept = '<p title="\u202ea">bc “d…”</p><textarea name="x">\u202de</textarea>f<br>'
-    assert without_marks(page.encode()).decode() == kept
+    assert without_bidi_controls(page.encode()).decode() == kept
     plain = "<p>“שלום\u200f” – …\u2028</p>".encode()
-    assert without_marks(plain) is plain
+    assert without_bidi_controls(plain) is plain
 
 
 def test_in_data_they_are_spelled() -> None:
@@ -66,7 +66,7 @@ def test_no_page_says_any(pages: Any, world: World, path: str) -> None:
     for answer in (pages.get(path), pages.get(path, headers={"Accept-Encoding": "gzip, identity;q=0"})):
         assert answer.status_code == 200
     found = Texts(pages.text(path))
-    assert [text for text in found.texts if MARKS.search(text)] == []
+    assert [text for text in found.texts if BIDI_CONTROLS.search(text)] == []
     if path.endswith("/edit"):
         assert TITLE in found.values
         assert any(TITLE in value for value in found.values if value.startswith("https"))

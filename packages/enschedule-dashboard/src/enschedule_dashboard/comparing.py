@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enschedule_dashboard.form_fields import as_text, below
+from enschedule_dashboard.present import brief
 
 _SHOWN = 400
 _WHOLE = frozenset({"trigger"})
@@ -165,7 +166,7 @@ def _words(value: Any) -> str:
     text = (
         ", ".join(value) if isinstance(value, list) and all(isinstance(part, str) for part in value) else as_text(value)
     )
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return brief(text, _SHOWN)
 
 
 def _label(place: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from enschedule_client import Client
 from enschedule_core.wire.types import RunDetail, Schedule
 from enschedule_dashboard import forms
+from enschedule_dashboard.present import brief
 from enschedule_dashboard.reordering import spelled
 
 _MOST = 12
@@ -72,5 +73,4 @@ def _text(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = "" if value is _ABSENT else _text(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    return "" if value is _ABSENT else brief(_text(value), 200)

@@ -69,7 +69,7 @@ def few(names: Sequence[str], most: int = 3) -> str:
 
 
 def brief(text: str, most: int = 40) -> str:
-    """Return a name that has to fit into a line, cut where it is longer than ``most`` characters."""
+    """Return a text that has to fit into a line, cut where it is longer than ``most`` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -196,5 +196,5 @@ def place_words(entry: Mapping[str, Any], who: Viewer) -> str:
     elif took is not None:
         word += f" {'in' if status == 'succeeded' else 'after'} {present.duration(took)}"
     message = first_line(entry.get("message"))
-    parts = [present.day_time(entry["at"], who), word, message if len(message) <= 80 else message[:79] + "…"]
+    parts = [present.day_time(entry["at"], who), word, present.brief(message, 80)]
     return " · ".join(part for part in parts if part)
